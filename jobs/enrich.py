@@ -1,0 +1,228 @@
+"""Ask the model what it has not answered yet: of every current product, every attribute that its type defines.
+
+    python -m jobs.enrich --conf conf/local.yaml --day 2026-01-15
+
+Answers land raw in `predictions`, chunk by chunk, each chunk once: a killed run that is started again, and a second
+run of the day, end with the same table and ask nothing twice.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import NamedTuple
+
+from pyspark import Accumulator
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from extractor.errors import ContractError
+from jobs import executor, inputs, pinned, progress, quarantine, runs
+from jobs.inputs import ROUTE, Range
+from jobs.pinned import Pinned
+from jobs.tables import Tables
+from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
+from schemas.enums import State
+from schemas.image_features import IMAGE_FEATURES
+from schemas.image_texts import IMAGE_TEXTS
+from schemas.predictions import PREDICTIONS
+from schemas.product_pictures import PRODUCT_PICTURES
+from schemas.products import PRODUCTS
+
+SAMPLED_PAIRS = 1_000_000
+"""Pairs whose route keys are collected, at most about, to cut a work list into chunks."""
+
+
+class Catalogue(NamedTuple):
+    """The tables that are read, each at one version."""
+
+    products: DataFrame
+    pictures: DataFrame
+    texts: DataFrame
+    features: DataFrame
+    definitions: DataFrame
+
+
+class Work(NamedTuple):
+    """What is left to ask."""
+
+    rows: DataFrame
+    num_pairs: int
+    content: int
+    """A hash of all pairs and their inputs, whatever their order."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The story of the job."""
+    with runs.job("enrich", argv, doc=__doc__) as job:
+        catalogue = read(job.tables)
+        requested = count_requested(job, catalogue)
+        model = pinned.pin(job.conf)
+        job.model_version = model.version
+        pinned.check(model, pinned.in_use(job.conf), texts=catalogue.texts, features=catalogue.features)
+        work = remaining(job, catalogue, model)
+        if work.num_pairs:
+            answer(job, model, work, catalogue.features)
+        work.rows.unpersist()
+        num_answers, num_errors = count_answers(job)
+        # From all answers that landed, so also those of a run that died before this line.
+        quarantine.add(job, unreadable(job.tables.read_or_empty(PREDICTIONS)), part="answers")
+        job.counts |= {"requested": requested, "already_answered": requested - work.num_pairs}
+        job.counts |= {"predicted": num_answers, "errors": num_errors}
+
+
+def read(tables: Tables) -> Catalogue:
+    """What stands in the warehouse now; a catalogue may have no pictures, but it has products and definitions."""
+    return Catalogue(
+        products=tables.read(PRODUCTS).where("is_current"),
+        pictures=tables.read_or_empty(PRODUCT_PICTURES),
+        texts=tables.read_or_empty(IMAGE_TEXTS),
+        features=tables.read_or_empty(IMAGE_FEATURES),
+        definitions=tables.read(ATTRIBUTE_DEFINITIONS),
+    )
+
+
+def count_requested(job: runs.Job, catalogue: Catalogue) -> int:
+    """How many pairs the definitions ask; says which products nothing is asked of, refuses a catalogue of only such."""
+    defined = catalogue.definitions.groupBy("product_type").agg(F.count("*").alias("num_attributes"))
+    types = catalogue.products.groupBy("product_type").agg(F.count("*").alias("num_products"))
+    rows = types.join(defined, on="product_type", how="left").orderBy("product_type").collect()
+    if not rows:
+        raise ContractError(f"table {PRODUCTS.name}", "no current product", "at least one; run ingest first")
+    bare = {row.product_type: row.num_products for row in rows if row.num_attributes is None}
+    if bare:
+        named = ", ".join(f"{name} ({count:,})" for name, count in bare.items())
+        job.say(f"nothing is asked of {sum(bare.values()):,} products, their types have no definitions: {named}")
+    requested: int = sum(row.num_products * (row.num_attributes or 0) for row in rows)
+    if not requested:
+        raise ContractError(
+            f"table {ATTRIBUTE_DEFINITIONS.name}", "no attribute of any product type in the catalogue", "at least one"
+        )
+    return requested
+
+
+def remaining(job: runs.Job, catalogue: Catalogue, model: Pinned) -> Work:
+    """The pairs without an answer of this model version to this input, kept at hand: every chunk reads them."""
+    pages = inputs.pages(catalogue.products, catalogue.pictures, catalogue.texts, catalogue.features, model.reads)
+    known = answers_of(job.tables.read_or_empty(PREDICTIONS), model, decode_config(job))
+    rows = inputs.unanswered(inputs.ask(pages, catalogue.definitions), known).persist()
+    num_pairs, content = inputs.content(rows)
+    if num_pairs and model.reads.features:
+        num_foreign = inputs.under_other_schemas(rows, catalogue.features, model.reads).distinct().count()
+        if num_foreign:
+            job.say(f"{num_foreign:,} products have features, but none of {model.reads.features!r}: asked without them")
+    return Work(rows, num_pairs, content)
+
+
+def answers_of(predictions: DataFrame, model: Pinned, decode_config: str) -> DataFrame:
+    """What a model version has answered already, errors too: the same input would break it again."""
+    return predictions.where(
+        (F.col("model_name") == model.name)
+        & (F.col("model_version") == model.version)
+        & (F.col("decode_config") == decode_config)
+    ).select("product_id", "attribute", "input_hash")
+
+
+def answer(job: runs.Job, model: Pinned, work: Work, features: DataFrame) -> None:
+    """Ask chunk after chunk; a chunk is one commit under a name that only the same work can have."""
+    conf = job.conf.enrich
+    chunks = cut(work.rows, work.num_pairs, conf.chunk_pairs)
+    content = [model.model_hash, model.version, decode_config(job), work.num_pairs, work.content, conf.chunk_pairs]
+    work_id = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+    answered = job.spark.sparkContext.accumulator(0)
+    with (
+        pinned.on_executors(job.spark.sparkContext, model) as (folder, shipped),
+        sized_tasks(job.spark, features, model, conf.task_products),
+        progress.ticking("enrich", "pairs", work.num_pairs, lambda: answered.value),
+    ):
+        ask = executor.Ask(folder=folder, shipped=shipped, device=conf.device, batches=conf.batches)
+        for chunk_id, within in enumerate(chunks):
+            num_bare = work.rows.where(within.holds(F.col(ROUTE)) & F.col("features_of").isNull()).count()
+            tasks = max(1, math.ceil(num_bare / conf.task_products))
+            rows = inputs.with_features(work.rows, features, model.reads, within, tasks=tasks)
+            answers = asked(rows, ask, answered, api=conf.api)
+            job.tables.append(stamped(answers, job, model, chunk_id), PREDICTIONS, txn=f"enrich:{work_id}:{chunk_id}")
+    job.model_calls = answered.value
+
+
+def cut(rows: DataFrame, num_pairs: int, chunk_pairs: int) -> list[Range]:
+    """Ranges of route keys with about `chunk_pairs` pairs each; the same work is always cut alike."""
+    if num_pairs <= chunk_pairs:
+        return [inputs.WHOLE]
+    every = math.ceil(num_pairs / SAMPLED_PAIRS)
+    keys = rows.where(F.pmod(F.xxhash64(ROUTE), F.lit(every)) == 0).groupBy(ROUTE)
+    starts: list[str] = []
+    room = chunk_pairs / every
+    # Python orders strings by code point, which is how Spark orders them by bytes of UTF-8.
+    for key, pairs in sorted(keys.agg(F.sum(F.size("asked"))).collect()):
+        if room <= 0:
+            starts.append(key)
+            room = chunk_pairs / every
+        room -= pairs
+    return [Range(low, high) for low, high in zip([None, *starts], [*starts, None], strict=True)]
+
+
+def asked(rows: DataFrame, ask: executor.Ask, answered: Accumulator[int], *, api: str) -> DataFrame:
+    """The model's answers to rows of schemas.model_inputs, one row a question."""
+    if api == "arrow":
+        return rows.mapInArrow(partial(executor.answer_arrow, ask=ask, answered=answered), executor.ANSWER)
+    return rows.mapInPandas(partial(executor.answer_pandas, ask=ask, answered=answered), executor.ANSWER)
+
+
+def stamped(answers: DataFrame, job: runs.Job, model: Pinned, chunk_id: int) -> DataFrame:
+    """Answers with who gave them, to which run and when."""
+    return answers.select(
+        "*",
+        F.lit(model.name).alias("model_name"),
+        F.lit(model.version).alias("model_version"),
+        F.lit(decode_config(job)).alias("decode_config"),
+        F.lit(job.id).alias("run_id"),
+        F.lit(chunk_id).alias("chunk_id"),
+        F.lit(job.day).alias("day"),
+        F.current_timestamp().alias("predicted_at"),
+    )
+
+
+def decode_config(job: runs.Job) -> str:
+    """A hash of the settings that may change an answer; the model's own are part of its version."""
+    settings = json.dumps({"bf16": job.conf.enrich.batches.bf16})
+    return hashlib.sha256(settings.encode()).hexdigest()[:16]
+
+
+def count_answers(job: runs.Job) -> tuple[int, int]:
+    """The answers that this run landed, and how many of them are errors."""
+    landed = job.tables.read_or_empty(PREDICTIONS).where(F.col("run_id") == job.id)
+    num_errors = F.count_if(F.col("state") == State.ERROR)
+    row = landed.agg(F.count("*"), num_errors).collect()[0]
+    return row[0], row[1]
+
+
+def unreadable(predictions: DataFrame) -> DataFrame:
+    """Rows for the quarantine: what the model could not read, as answers that landed say."""
+    return predictions.where(F.col("state") == State.ERROR).select(
+        F.lit(PRODUCTS.name).alias("source"),
+        F.concat_ws(", ", "product_id", "attribute").alias("key"),
+        "reason",
+        F.lit(None).cast("string").alias("payload"),
+    )
+
+
+@contextmanager
+def sized_tasks(spark: SparkSession, features: DataFrame, model: Pinned, task_products: int) -> Iterator[None]:
+    """Let a task read the features of about `task_products` pictures: the scan is not repartitioned, so it decides."""
+    size = F.avg(F.col("dim") * 2 * (F.col("num_regions") + F.col("num_tokens"))).cast("long")
+    bytes_a_row = features.where(F.col("feature_schema") == model.reads.features).agg(size).collect()[0][0]
+    settings = {
+        "spark.sql.files.maxPartitionBytes": str(bytes_a_row * task_products),
+        "spark.sql.files.openCostInBytes": str(bytes_a_row),
+    } if bytes_a_row else {}  # fmt: skip
+    before = {key: spark.conf.get(key) for key in settings}
+    for key, value in settings.items():
+        spark.conf.set(key, value)
+    try:
+        yield
+    finally:
+        for key, old in before.items():
+            spark.conf.set(key, str(old))

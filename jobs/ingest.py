@@ -1,0 +1,302 @@
+"""Take in what sellers and others send: products, definitions, and OCR or image features made elsewhere.
+
+    python -m jobs.ingest --conf conf/local.yaml --day 2026-01-15
+
+A row that cannot be used goes to the quarantine with a reason; its neighbours are untouched. The newest `updated_at`
+of a product wins, whatever the order in which feeds arrive, and the same feed twice changes nothing.
+"""
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import itemgetter
+from typing import Any
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from extractor.errors import ContractError
+from jobs import definitions, feeds, imports, quarantine, runs
+from jobs.tables import Tables
+from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
+from schemas.catalog_attributes import CATALOG_ATTRIBUTES
+from schemas.enums import Status
+from schemas.product_pictures import PRODUCT_PICTURES
+from schemas.products import PRODUCTS
+
+FATES = ("new", "changed", "unchanged", "older", "quarantined")
+"""What becomes of a row of the feed: rows = the sum of these."""
+CONTENT = ("product_type", "locale", "family_id", "title", "bullets", "images", "attributes")
+"""What a seller can change; another content is another revision."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Check all that can be checked, then write; every write can be done again, and products come last.
+
+    A product whose revision is stored is therefore known to have its pictures and values stored too.
+    """
+    with runs.job("ingest", argv, doc=__doc__) as job:
+        conf, tables = job.conf.ingest, job.tables
+        defined = definitions.read(job.spark, conf.definitions, precision_target=conf.precision_target)
+        feed = feeds.products(job.spark, conf.products, max_characters=conf.max_text_characters)
+        texts = imports.image_texts(job.spark, conf.image_texts).persist()
+        ocr_schema = conf.image_texts.ocr_schema
+        features = imports.image_features(job.spark, conf.image_features, ocr_schema=ocr_schema).persist()
+
+        types = sorted({definition["product_type"] for definition in defined})
+        judged = judge(checked(feed, types, locale=conf.locale), tables.read_or_empty(PRODUCTS)).persist()
+        num_later = count(job, judged)
+
+        define(tables, defined)
+        imports.write(job, texts, features)
+        newest = judged.where("newest")
+        moved = newest.where(F.col("fate").isin("new", "changed"))
+        num_moved = job.counts["new"] + job.counts["changed"]
+        if num_moved:
+            stated = attribute_changes(moved, tables.read_or_empty(CATALOG_ATTRIBUTES), run_id=job.id)
+            tables.append(stated, CATALOG_ATTRIBUTES, txn=f"{job.id}:catalog_attributes")
+        if num_moved or conf.image_texts.path or conf.image_features.path:
+            place_pictures(job, newest.where("fate <> 'older'"), texts, features)
+        if num_moved or num_later or job.counts["older"]:
+            usable = judged.where("fate <> 'quarantined'")
+            changed = revisions(usable, tables.read_or_empty(PRODUCTS), source=conf.source, run_id=job.id)
+            tables.upsert(changed, PRODUCTS)
+        if job.counts["quarantined"]:
+            quarantine.add(job, refused(judged), part="products")
+        for frame in (judged, texts, features):
+            frame.unpersist()
+
+
+def count(job: runs.Job, judged: DataFrame) -> int:
+    """Tell the run book what came in; an empty feed is an error. Returns how many contents are sent again, later."""
+    later = F.col("newest") & (F.col("fate") == "unchanged") & (F.col("updated_at") > F.col("stored_at"))
+    found = judged.groupBy("fate").agg(F.count("*").alias("rows"), F.count_if(later).alias("later")).collect()
+    by_fate = {row.fate: row.rows for row in found}
+    job.counts["rows"] = sum(by_fate.values())
+    if job.counts["rows"] == 0:
+        raise ContractError(f"product feed {job.conf.ingest.products.path}", "no row", "at least one product")
+    job.counts |= {fate: by_fate.get(fate, 0) for fate in FATES}
+    return sum(row.later for row in found)
+
+
+def define(tables: Tables, defined: list[dict[str, Any]]) -> None:
+    """Make the definitions those of the file, unless they are."""
+    stored = [row.asDict(recursive=True) for row in tables.read_or_empty(ATTRIBUTE_DEFINITIONS).collect()]
+    by_key = itemgetter(*ATTRIBUTE_DEFINITIONS.key)
+    if sorted(stored, key=by_key) != sorted(defined, key=by_key):
+        tables.synchronise(tables.rows(defined, ATTRIBUTE_DEFINITIONS), ATTRIBUTE_DEFINITIONS)
+
+
+def place_pictures(job: runs.Job, current: DataFrame, texts: DataFrame, features: DataFrame) -> None:
+    """Write which pictures products have; the whole table is compared only where some are gone."""
+    tables = job.tables
+    stored = tables.read_or_empty(PRODUCT_PICTURES)
+    uris = current.select(F.explode("images").alias("uri")).distinct()
+    changes = picture_changes(current, stored, imports.known(job, uris, texts, features)).persist()
+    placed = changes.where("NOT removed").drop("removed")
+    if changes.where("removed").isEmpty():
+        tables.upsert(placed, PRODUCT_PICTURES)
+    else:
+        others = stored.join(changes, on=list(PRODUCT_PICTURES.key), how="left_anti")
+        tables.synchronise(others.unionByName(placed), PRODUCT_PICTURES)
+    changes.unpersist()
+
+
+def checked(feed: DataFrame, types: Sequence[str], *, locale: str) -> DataFrame:
+    """Judge each row by itself: who, what type, when; blank attribute values say nothing and leave."""
+    moment = F.when(F.col("updated_at").rlike(r"^\d{4}-\d\d-\d\d"), F.try_to_timestamp("updated_at"))
+    undefined = F.format_string(
+        "product_type: found '%s', a type without definitions, expected one of ", "product_type"
+    )
+    problems = (
+        F.col("problem"),
+        F.when(_blank("product_id"), "product_id: found none, expected the seller's identifier"),
+        F.when(_blank("product_type"), "product_type: found none, expected the product's type"),
+        F.when(F.col("updated_at").isNull(), "updated_at: found none, expected when the seller changed the product"),
+        F.when(moment.isNull(), F.format_string("updated_at: found '%s', expected an ISO 8601 time", "updated_at")),
+        F.when(~F.col("product_type").isin(list(types)), F.concat(undefined, F.lit(_some(types)))),
+    )
+    stated = F.map_filter("attributes", lambda _, value: value.isNull() | (F.trim(value) != ""))
+    judged = feed.withColumn("problem", F.coalesce(*problems))
+    return judged.select(
+        "source",
+        "payload",
+        "problem",
+        "product_id",
+        *(
+            F.when(F.col("problem").isNull(), column).alias(name)
+            for name, column in {
+                "product_type": F.col("product_type"),
+                "locale": F.coalesce("locale", F.lit(locale)),
+                "family_id": F.coalesce("family_id", "product_id"),
+                "title": F.col("title"),
+                "bullets": F.coalesce("bullets", F.array().cast("array<string>")),
+                "images": F.coalesce("images", F.array().cast("array<string>")),
+                "attributes": F.coalesce(stated, F.create_map().cast("map<string,string>")),
+                "updated_at": moment,
+            }.items()
+        ),
+    )
+
+
+def judge(rows: DataFrame, stored: DataFrame) -> DataFrame:
+    """Give each row its content hash and its fate; two contents of one product and moment refuse each other."""
+    # A refused row must not meet the products; rows without a name must not all meet in one task.
+    who = F.when(F.col("problem").isNull(), F.col("product_id")).otherwise(_unnamed())
+    revision = F.struct("updated_at", "content_hash", "is_current")
+    history = stored.groupBy(F.col("product_id").alias("who")).agg(F.collect_list(revision).alias("history"))
+    moment = Window.partitionBy("who", "updated_at")
+    best = Window.partitionBy("who", "problem").orderBy(F.desc("updated_at"), "content_hash", "payload")
+    now = F.get(F.filter("history", lambda h: h["is_current"]), F.lit(0))
+    return (
+        rows.withColumn("who", who)
+        .withColumn("content_hash", _content_hash())
+        .join(history, on="who", how="left")
+        .withColumn("twice", F.min("content_hash").over(moment) != F.max("content_hash").over(moment))
+        .withColumn("problem", F.coalesce("problem", *_same_time_problems()))
+        .withColumn("newest", (F.row_number().over(best) == 1) & F.col("problem").isNull())
+        .withColumn("newest_hash", F.first("content_hash").over(best))
+        .withColumns({"stored_hash": now["content_hash"], "stored_at": now["updated_at"]})
+        .withColumn("fate", F.when(F.col("problem").isNotNull(), "quarantined").otherwise(_fate()))
+        .drop("history", "twice", "newest_hash")
+    )
+
+
+def revisions(usable: DataFrame, stored: DataFrame, *, source: str, run_id: str) -> DataFrame:
+    """The rows of products that are new or no longer what is stored: moments move forward, one revision is current."""
+    incoming = usable.select(
+        *(name for name in PRODUCTS.columns if name not in ("is_current", "source", "run_id")),
+        F.lit(source).alias("source"),
+        F.lit(run_id).alias("run_id"),
+        F.lit(None).cast("boolean").alias("was_current"),
+        F.lit(None).cast("timestamp").alias("was_at"),
+    )
+    touched = stored.join(usable.select("product_id").distinct(), on="product_id", how="left_semi")
+    standing = touched.withColumnRenamed("is_current", "was_current").withColumn("was_at", F.col("updated_at"))
+    revision = Window.partitionBy("product_id", "content_hash")
+    first = revision.orderBy(F.desc_nulls_last("was_at"), F.desc("updated_at"))
+    newest = Window.partitionBy("product_id").orderBy(F.desc("updated_at"), "content_hash")
+    return (
+        standing.unionByName(incoming)
+        .withColumn("rank", F.row_number().over(first))
+        .withColumn("updated_at", F.max("updated_at").over(revision))
+        .where("rank = 1")
+        .withColumn("is_current", F.row_number().over(newest) == 1)
+        .where("was_at IS NULL OR was_at <> updated_at OR was_current <> is_current")
+        .select(*PRODUCTS.columns)
+    )
+
+
+def attribute_changes(current: DataFrame, stored: DataFrame, *, run_id: str) -> DataFrame:
+    """What sellers state now and did not state last; a value that is no longer stated is taken back by a null."""
+    last = (
+        stored.where(F.col("origin") == "seller")
+        .groupBy("product_id", "attribute")
+        .agg(F.max_by("value", "observed_at").alias("last"), F.lit(True).alias("known"))
+    )
+    shown = current.select("product_id", F.col("updated_at").alias("observed_at"))
+    stated = current.select(
+        "product_id", F.explode("attributes").alias("attribute", "value"), F.lit(True).alias("said")
+    )
+    both = stated.join(last, on=["product_id", "attribute"], how="full").join(shown, on="product_id", how="inner")
+    differs = F.col("known").isNull() | ~F.col("value").eqNullSafe(F.col("last"))
+    return both.where(differs).select(
+        "product_id",
+        "attribute",
+        F.lit("seller").alias("origin"),
+        "observed_at",
+        "value",
+        F.lit(run_id).alias("run_id"),
+    )
+
+
+def picture_changes(current: DataFrame, stored: DataFrame, known: DataFrame) -> DataFrame:
+    """Rows of product_pictures that are not what is stored, with `removed`; `known` are uris whose reading came along.
+
+    A picture keeps what was read of it as long as its uri stands at its position.
+    """
+    listed = current.select("product_id", F.posexplode("images").alias("position", "uri"))
+    before = stored.join(current, on="product_id", how="left_semi").select(
+        "product_id",
+        "position",
+        *(F.col(name).alias(f"old_{name}") for name in ("uri", "image_hash", "status", "reason")),
+    )
+    both = (
+        listed.join(before, on=["product_id", "position"], how="full")
+        .join(known.withColumnRenamed("image_hash", "known_hash"), on="uri", how="left")
+        .withColumn("kept", F.col("uri").eqNullSafe(F.col("old_uri")))
+    )
+    imported = F.col("known_hash").isNotNull()
+    state = both.select(
+        "product_id",
+        "position",
+        F.coalesce("uri", "old_uri").alias("uri"),
+        F.coalesce("known_hash", F.when(F.col("kept"), F.col("old_image_hash"))).alias("image_hash"),
+        F.when(imported, str(Status.OK))
+        .when(F.col("kept"), F.col("old_status"))
+        .otherwise(str(Status.UNREAD))
+        .alias("status"),
+        F.when(F.col("kept") & ~imported, F.col("old_reason")).alias("reason"),
+        F.col("uri").isNull().alias("removed"),
+        *(f"old_{name}" for name in ("uri", "image_hash", "status")),
+    )
+    same = reduce(
+        lambda a, b: a & b, (F.col(name).eqNullSafe(F.col(f"old_{name}")) for name in ("uri", "image_hash", "status"))
+    )
+    return state.where(~same | F.col("removed")).select(*PRODUCT_PICTURES.columns, "removed")
+
+
+def refused(judged: DataFrame) -> DataFrame:
+    """The rows for the quarantine."""
+    key = F.when(_blank("product_id"), _unnamed()).otherwise(F.col("product_id"))
+    bad = judged.where("fate = 'quarantined'")
+    return bad.select("source", key.alias("key"), F.col("problem").alias("reason"), "payload")
+
+
+def _fate() -> Column:
+    """What becomes of a usable row, beside its product's newest row of the feed and current one of the catalogue."""
+    same = F.col("stored_hash") == F.col("content_hash")
+    return (
+        F.when(~F.col("newest"), F.when(F.col("content_hash") == F.col("newest_hash"), "unchanged").otherwise("older"))
+        .when(F.col("stored_hash").isNull(), "new")
+        .when(same, "unchanged")
+        .when(F.col("stored_at") > F.col("updated_at"), "older")
+        .otherwise("changed")
+    )
+
+
+def _content_hash() -> Column:
+    """SHA-256 of everything that a seller can change; the order of attributes says nothing."""
+    columns = [F.col(name) for name in CONTENT if name != "attributes"]
+    attributes = F.array_sort(F.map_entries("attributes")).alias("attributes")
+    return F.sha2(F.to_json(F.struct(*columns, attributes)), 256)
+
+
+def _same_time_problems() -> tuple[Column, Column]:
+    """Two contents of one product at one time: neither is the newer one."""
+    found = "product_id '%s': found other content of the same time (%s) in {}, expected one content a time"
+    other = F.exists(
+        "history",
+        lambda h: (h["updated_at"] == F.col("updated_at")) & (h["content_hash"] != F.col("content_hash")),
+    )
+    return (
+        F.when(F.col("twice"), F.format_string(found.format("another row of this feed"), "product_id", "updated_at")),
+        F.when(other, F.format_string(found.format("the catalogue"), "product_id", "updated_at")),
+    )
+
+
+def _unnamed() -> Column:
+    """How a row without a readable key is called: by a hash of its beginning."""
+    return F.concat(F.lit("row "), F.substring(F.sha2("payload", 256), 1, 12))
+
+
+def _blank(name: str) -> Column:
+    return F.coalesce(F.trim(name), F.lit("")) == ""
+
+
+def _some(types: Sequence[str]) -> str:
+    """The first few types, for a message."""
+    return ", ".join(types[:5]) + (", ..." if len(types) > 5 else "")
+
+
+if __name__ == "__main__":
+    main()

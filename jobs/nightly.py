@@ -1,0 +1,139 @@
+"""Run the jobs of a night one after another, in one process and one Spark session: the schedule without a scheduler.
+
+    python -m jobs.nightly --conf conf/local.yaml --day 2026-01-15
+    python -m jobs.nightly --conf conf/local.yaml --day 2026-01-15 enrich calibrate publish
+
+Every job can be run twice, so a night that stopped is simply started again. What follows a step's name after a colon
+are its own settings: `train:conf/models/word_matching.yaml` adds a conf file to that step alone.
+"""
+
+import argparse
+import time
+from collections.abc import Iterator, Sequence
+from datetime import date
+from importlib import import_module
+from pathlib import Path
+from typing import NamedTuple
+
+from pyspark.sql import functions as F
+
+from extractor.errors import CatalogError, ConfigError, ContractError
+from jobs import config, progress
+from jobs.session import open_session
+from jobs.tables import Tables
+from schemas.attributes import ATTRIBUTES
+from schemas.enums import RunStatus
+from schemas.runs import RUNS
+
+BASELINE = "conf/models/word_matching.yaml"
+"""Teaches and asks Word Matching under a name of its own: the report compares with it."""
+NIGHT = (
+    "sample", "ingest", "read_images", "label", "train", f"train:{BASELINE}", "enrich", f"enrich:{BASELINE}",
+    "calibrate", "publish", "evaluate", "report",
+)  # fmt: skip
+"""The default steps, in order."""
+FATES = ("published", "confirmed", "review", "abstained", "quarantined")
+"""What publish made of every pair that was requested."""
+
+
+class Took(NamedTuple):
+    """A step that was run."""
+
+    step: str
+    seconds: float
+    code: int
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the steps; the first that fails ends the night with its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m jobs.nightly", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--conf", action="append", default=[], metavar="FILE", help="as every job has it")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as every job has it")
+    parser.add_argument("--day", required=True, type=date.fromisoformat, help="the day to process, YYYY-MM-DD")
+    parser.add_argument("steps", nargs="*", default=NIGHT, help=f"jobs in order (default: {' '.join(NIGHT)})")
+    asked = parser.parse_args(argv)
+    try:
+        conf = config.load([config.BASE, *asked.conf], asked.set)
+        check(asked.steps)
+        took = list(run_all(asked.steps, asked.conf, asked.set, asked.day))
+        for line in table(took):
+            progress.say("nightly", line)
+        if took[-1].code:
+            raise SystemExit(took[-1].code)
+        for line in ending(conf, Tables(open_session("nightly", conf.spark), conf.warehouse)):
+            progress.say("nightly", line)
+    except CatalogError as error:
+        progress.say("nightly", str(error))
+        raise SystemExit(2) from error
+
+
+def check(steps: Sequence[str]) -> None:
+    """Refuse a step that is no job, or a conf file that is none, before the first one runs."""
+    jobs = {
+        file.stem for file in Path(__file__).parent.glob("*.py") if "\ndef main(" in file.read_text(encoding="utf-8")
+    }
+    for step in steps:
+        name, _, file = step.partition(":")
+        if name not in jobs - {"nightly"}:
+            raise ConfigError("steps", step, f"one of {', '.join(sorted(jobs - {'nightly'}))}")
+        if file and not Path(file).is_file():
+            raise ConfigError("steps", step, "an existing conf file after the colon")
+
+
+def run_all(steps: Sequence[str], confs: Sequence[str], overrides: Sequence[str], day: date) -> Iterator[Took]:
+    """Step after step, up to the first that fails."""
+    for step in steps:
+        took = run(step, confs, overrides, day)
+        yield took
+        if took.code:
+            return
+
+
+def run(step: str, confs: Sequence[str], overrides: Sequence[str], day: date) -> Took:
+    """One step, as if it were started alone."""
+    name, _, file = step.partition(":")
+    files = [*confs, file] if file else confs
+    argv = [part for conf in files for part in ("--conf", conf)]
+    argv += [part for override in overrides for part in ("--set", override)]
+    began = time.monotonic()
+    code = 0
+    try:
+        import_module(f"jobs.{name}").main([*argv, "--day", str(day)])
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else 1
+    return Took(step, time.monotonic() - began, code)
+
+
+def table(took: Sequence[Took]) -> list[str]:
+    """The steps with their seconds, one line each, and their sum."""
+    width = max(len(step.step) for step in took)
+    lines = [
+        f"{one.step:<{width}} {one.seconds:>8.1f} s{f'  stopped with {one.code}' if one.code else ''}" for one in took
+    ]
+    return [*lines, f"{'all':<{width}} {sum(one.seconds for one in took):>8.1f} s"]
+
+
+def ending(conf: config.Conf, tables: Tables) -> list[str]:
+    """Where the night's work lies, and what became of every pair: the counts of the newest publish."""
+    of_publish = (F.col("job") == "publish") & (F.col("status") == str(RunStatus.SUCCEEDED))
+    newest = tables.read(RUNS).where(of_publish).orderBy(F.desc("started_at")).select("counts").head()
+    if newest is None:
+        return []
+    counts = dict(newest.counts)
+    missing = [name for name in ("requested", *FATES) if name not in counts]
+    if missing:
+        raise ContractError(
+            f"table {RUNS.name}, counts of publish", f"no {', '.join(missing)}", "requested and every fate"
+        )
+    parts = " + ".join(f"{counts[name]:,} {name}" for name in FATES)
+    if counts["requested"] != sum(counts[name] for name in FATES):
+        raise ContractError(
+            f"table {RUNS.name}, counts of publish", f"{counts['requested']:,} and {parts}", "equal sums"
+        )
+    return [
+        f"published values: {tables.path(ATTRIBUTES)}",
+        f"report: {conf.report.out}",
+        f"{counts['requested']:,} requested = {parts}",
+    ]

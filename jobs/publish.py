@@ -1,0 +1,243 @@
+"""Decide what may be published of a model version's answers, and keep `attributes` and `review_queue` true to it.
+
+    python -m jobs.publish --conf conf/local.yaml --day 2026-01-15
+
+No model is called. A decision is appended when it differs from the last one about the same answer; `attributes` and
+`review_queue` follow from the decisions, so a run that died between the two is mended by the next. A value of a
+seller or an auditor is never overwritten: agreement is `confirmed`, anything else a case for review.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from extractor.errors import ContractError
+from extractor.normalise import NORMALISER_VERSION
+from jobs import answers, pinned, reading, runs
+from jobs.answers import GROUP, PAIR
+from jobs.pinned import Pinned
+from schemas.attributes import ATTRIBUTES
+from schemas.catalog_attributes import CATALOG_ATTRIBUTES
+from schemas.decisions import DECISIONS
+from schemas.enums import Decision, GateState, State, Support
+from schemas.gates import GATES
+from schemas.predictions import PREDICTIONS
+from schemas.review_queue import REVIEW_QUEUE
+
+ANSWER = PREDICTIONS.key
+OUTCOMES = (Decision.PUBLISHED, Decision.CONFIRMED, Decision.REVIEW, Decision.ABSTAINED, Decision.QUARANTINED)
+"""What becomes of a requested pair; their counts make up `requested`."""
+STAMP = ("run_id", "day", "decided_at")
+CONTENT = tuple(name for name in DECISIONS.columns if name not in (*ANSWER, *STAMP))
+"""What must differ for a decision to be a new one."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The story of the job."""
+    with runs.job("publish", argv, doc=__doc__) as job:
+        publish(job, pinned.pin(job.conf))
+
+
+def publish(job: runs.Job, model: Pinned) -> None:
+    """Decide, append what is new, bring the two current tables into line."""
+    job.model_version = model.version
+    predictions, gates = job.tables.read(PREDICTIONS), job.tables.read(GATES)
+    asked = answers.asked(job.tables, model)
+    stated = answers.stated(job.tables.read(CATALOG_ATTRIBUTES), "seller", "audit")
+    unknown_words = job.conf.label.unknown_words
+    read = reading.reader(asked.known)
+    answered = with_gates(answers.current(predictions, asked.pairs, model), answers.in_force(gates, model))
+    answered = answered.join(asked.definitions.select(*GROUP[:2], "inferable"), on=list(GROUP[:2]), how="inner")
+    answered = with_stated(answered, stated, unknown_words)
+    answered = written(answered, read, answers.spellings(stated, asked, read, unknown_words))
+    decided = decide(answered, states=job.conf.publish.states, margin=job.conf.publish.review_margin).persist()
+    job.counts |= count(decided, requested=asked.pairs.count())
+
+    log = job.tables.read_or_empty(DECISIONS)
+    new = changes(decided, log, job.started_at).persist()
+    job.counts |= {
+        "new_decisions": new.count(),
+        "withdrawn": new.where(F.col("decision") == Decision.WITHDRAWN).count(),
+    }
+    if job.counts["new_decisions"]:
+        # The same versions of all inputs make the same decisions: of two twins one appends.
+        txn = hashlib.sha256(json.dumps([model.version, job.tables.versions], sort_keys=True).encode()).hexdigest()[:16]
+        stamps = {"run_id": F.lit(job.id), "day": F.lit(job.day)}
+        job.tables.append(new.withColumns(stamps), DECISIONS, txn=f"publish:{txn}")
+
+    log = job.tables.read(DECISIONS)
+    standing = last(log).join(decided.select(*ANSWER), on=list(ANSWER), how="left_semi")
+    job.tables.synchronise(current_attributes(standing, log, predictions, gates, model), ATTRIBUTES)
+    job.tables.synchronise(current_reviews(standing, predictions, model), REVIEW_QUEUE)
+    for frame in (asked.pairs, decided, new):
+        frame.unpersist()
+
+
+def with_gates(current: DataFrame, gates: DataFrame) -> DataFrame:
+    """Answers with their gate and their confidence; null where nobody calibrated the group."""
+    columns = ("gate_id", "calibrator", "threshold", "normaliser_version")
+    shown = gates.select(*GROUP, *columns, F.col("state").alias("gate_state"), F.col("reason").alias("gate_reason"))
+    joined = current.join(F.broadcast(shown), on=list(GROUP), how="left")
+    return joined.withColumn("confidence", reading.confidence(F.col("calibrator"), F.col("score")))
+
+
+def with_stated(answered: DataFrame, stated: DataFrame, unknown_words: Sequence[str]) -> DataFrame:
+    """Answers with what the seller or an auditor says of the pair."""
+    none = answers.states_none(F.col("stated"), unknown_words)
+    return answered.join(stated, on=list(PAIR), how="left").withColumn(
+        "says_none", F.when(F.col("origin").isNotNull(), none)
+    )
+
+
+def written(answered: DataFrame, read: Callable[..., Column], spellings: DataFrame) -> DataFrame:
+    """Answers as the catalogue writes them, where an open text has a known spelling in that one."""
+    answered = answered.withColumn("read", read("product_type", "attribute", "value", "stated"))
+    answered = answered.withColumn("key", F.col("read.key"))
+    joined = answered.join(spellings, on=["product_type", "attribute", "key"], how="left")
+    # A key without a value is one that may not be published, however it is spelt.
+    spelt = F.when(F.col("read.value").isNotNull(), F.coalesce("spelling", "read.value"))
+    columns = {"written": spelt, "problem": F.col("read.problem"), "agrees": F.col("read.agrees")}
+    return joined.withColumns(columns).drop("read", "spelling", "key")
+
+
+def decide(answered: DataFrame, *, states: Sequence[str], margin: float) -> DataFrame:
+    """One decision an answer: the first rule that holds."""
+    decision, reason = F.when(F.lit(False), ""), F.when(F.lit(False), "")
+    for holds, outcome, why in rules(states, margin):
+        decision, reason = decision.when(holds, str(outcome)), reason.when(holds, why)
+    return answered.select(
+        *ANSWER,
+        "product_type",
+        "support",
+        "gate_id",
+        F.col("written").alias("value"),
+        "confidence",
+        F.col("stated").alias("seller_value"),
+        decision.alias("decision"),
+        reason.alias("reason"),
+    )
+
+
+def rules(states: Sequence[str], margin: float) -> list[tuple[Column, Decision, Column]]:
+    """What holds, what is decided then, and why; a condition that is null does not hold."""
+    state, stated = F.col("state"), F.col("says_none").isNotNull()
+    unwritable = F.col("problem").isNotNull()
+    below = F.col("confidence") < F.col("threshold")
+    far_below = F.col("confidence") < F.col("threshold") - margin
+    who = F.when(F.col("origin") == "audit", F.lit("an auditor")).otherwise(F.lit("the seller"))
+    closed = F.coalesce(F.concat(F.lit("the gate is closed: "), "gate_reason"), F.lit("nobody calibrated this group"))
+    unread = F.coalesce("reason", F.lit("the model could not read this input"))
+    return [
+        (state == State.ERROR, Decision.QUARANTINED, unread),
+        (state == State.UNKNOWN, Decision.ABSTAINED, F.lit("the model says that the page does not show it")),
+        (state == State.TRUNCATED, Decision.ABSTAINED, F.lit("the answer did not end: its value is a beginning")),
+        (
+            (F.col("support") == Support.INFERRED) & ~F.col("inferable"),
+            Decision.ABSTAINED,
+            F.lit("inferred, which this attribute may not be"),
+        ),
+        (F.col("gate_id").isNull() | (F.col("gate_state") == GateState.CLOSED), Decision.ABSTAINED, closed),
+        (
+            F.col("normaliser_version") != NORMALISER_VERSION,
+            Decision.ABSTAINED,
+            F.lit("the gate was measured with another normaliser: calibrate again"),
+        ),
+        (far_below | (below & (stated | unwritable)), Decision.ABSTAINED, F.lit("below the gate")),
+        (below, Decision.REVIEW, F.lit("a little below the gate")),
+        (unwritable, Decision.REVIEW, F.col("problem")),
+        (F.col("says_none"), Decision.REVIEW, F.concat(who, F.lit(" says that there is none"))),
+        (F.col("agrees"), Decision.CONFIRMED, F.concat(who, F.lit(" says so too"))),
+        (stated, Decision.REVIEW, F.concat(who, F.lit(" says otherwise"))),
+        (
+            ~F.col("gate_state").isin(*states),
+            Decision.REVIEW,
+            F.concat(F.lit("passes a gate that is only "), "gate_state"),
+        ),
+        (F.lit(True), Decision.PUBLISHED, F.concat(F.lit("passes a gate that is "), "gate_state")),
+    ]
+
+
+def count(decided: DataFrame, *, requested: int) -> dict[str, int]:
+    """Count what was decided; every requested pair must be among it, once."""
+    found = {row.decision: row["count"] for row in decided.groupBy("decision").count().collect()}
+    counts = {str(outcome): found.get(str(outcome), 0) for outcome in OUTCOMES}
+    if requested != sum(counts.values()):
+        raise ContractError(
+            "publish, decided pairs", f"{sum(counts.values()):,}", f"the {requested:,} requested; run enrich"
+        )
+    return {"requested": requested} | counts
+
+
+def last(log: DataFrame) -> DataFrame:
+    """The last decision about each answer."""
+    columns = [name for name in DECISIONS.columns if name not in ANSWER]
+    newest = F.max_by(F.struct(*columns), "decided_at").alias("last")
+    return log.groupBy(*ANSWER).agg(newest).select(*ANSWER, "last.*")
+
+
+def changes(decided: DataFrame, log: DataFrame, at: datetime) -> DataFrame:
+    """The decisions that are not in the log already, and a withdrawal for every value that is published no more."""
+    before = last(log)
+    content = F.struct(*CONTENT)
+    known = before.select(*ANSWER, content.alias("known"))
+    differs = ~content.eqNullSafe(F.col("known"))
+    new = decided.join(known, on=list(ANSWER), how="left").where(differs).drop("known")
+    # A value leaves a moment before it is decided anew: the last word on an answer is what is true of it now.
+    moment = F.lit(at) + F.expr("INTERVAL 1 MICROSECOND")
+    return (
+        withdrawn(decided, before).withColumn("decided_at", F.lit(at)).unionByName(new.withColumn("decided_at", moment))
+    )
+
+
+def withdrawn(decided: DataFrame, before: DataFrame) -> DataFrame:
+    """A decision for every answer that was published and is not so now."""
+    published = F.col("decision") == Decision.PUBLISHED
+    gone = before.where(published).join(decided.where(published).select(*ANSWER), on=list(ANSWER), how="left_anti")
+    now = decided.select(*PAIR, F.col("decision").alias("now"), F.col("reason").alias("because"))
+    because = (
+        F.when(F.col("now") == Decision.PUBLISHED, F.lit("a newer answer took its place"))
+        .when(F.col("now").isNotNull(), F.concat_ws("", F.lit("now "), "now", F.lit(": "), "because"))
+        .otherwise(F.lit("its product or its attribute is no more asked about"))
+    )
+    return gone.join(now, on=list(PAIR), how="left").select(
+        *ANSWER,
+        *(name for name in CONTENT if name not in ("decision", "reason")),
+        F.lit(str(Decision.WITHDRAWN)).alias("decision"),
+        because.alias("reason"),
+    )
+
+
+def current_attributes(
+    standing: DataFrame, log: DataFrame, predictions: DataFrame, gates: DataFrame, model: Pinned
+) -> DataFrame:
+    """Rows of `attributes`: what is published now, with what it was read from."""
+    published = F.col("decision") == Decision.PUBLISHED
+    first = log.where(published).groupBy(*PAIR, "value").agg(F.min("decided_at").alias("published_at"))
+    states = gates.select("gate_id", F.col("state").alias("gate_state"))
+    return (
+        with_evidence(standing.where(published), predictions, model)
+        .join(states, on="gate_id", how="inner")
+        .join(first, on=[*PAIR, "value"], how="inner")
+        .select(*ATTRIBUTES.columns)
+    )
+
+
+def current_reviews(standing: DataFrame, predictions: DataFrame, model: Pinned) -> DataFrame:
+    """Rows of `review_queue`: what a person should look at now."""
+    queued = standing.where(F.col("decision") == Decision.REVIEW)
+    return with_evidence(queued, predictions, model).select(*REVIEW_QUEUE.columns)
+
+
+def with_evidence(decisions: DataFrame, predictions: DataFrame, model: Pinned) -> DataFrame:
+    """Decisions with the value as it was read and where: a published value replays from its own row."""
+    mine = (F.col("model_name") == model.name) & (F.col("model_version") == model.version)
+    read = predictions.where(mine).select(*ANSWER, F.col("value").alias("value_as_read"), "vocab_id", "evidence")
+    return decisions.join(read, on=list(ANSWER), how="inner")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,290 @@
+"""Show a merchandiser what was read, from where, how sure, and what became of it: one HTML file, no network.
+
+    python -m jobs.report --conf conf/local.yaml --day 2026-01-15
+
+What only the truth can tell comes from the findings that evaluate left beside the report; without them the page
+says so. A picture that cannot be opened is left out, its answers stay.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from pyspark.sql import DataFrame, Row, Window
+from pyspark.sql import functions as F
+
+from extractor import images
+from extractor.errors import ContractError, ModelError
+from extractor.evaluation import Cell
+from extractor.records import Box, Evidence
+from jobs import answers, findings, page, pinned, runs
+from jobs.cards import ORDER, Answer, Open, Page, card, line
+from jobs.findings import Findings
+from jobs.page import Mistake, Outcome, Report
+from jobs.pinned import Pinned
+from jobs.standing import PAIR, standing
+from jobs.tables import Tables
+from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
+from schemas.decisions import DECISIONS
+from schemas.enums import Decision, Source, Status
+from schemas.gates import GATES
+from schemas.predictions import PREDICTIONS
+from schemas.product_pictures import PRODUCT_PICTURES
+from schemas.products import PRODUCTS
+from schemas.quarantine import QUARANTINE
+from schemas.runs import RUNS
+
+NUM_REVIEW = 18
+NUM_MISTAKES = 12
+NUM_QUARANTINED = 40
+NUM_RUNS = 40
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The story of the job."""
+    with runs.job("report", argv, doc=__doc__) as job:
+        report(job, model_of(job))
+
+
+def model_of(job: runs.Job) -> Pinned | None:
+    """The configured model; None before the first was trained."""
+    try:
+        return pinned.pin(job.conf)
+    except ModelError as error:
+        job.say(f"nothing was answered yet: {error}")
+        return None
+
+
+def report(job: runs.Job, model: Pinned | None) -> None:
+    """Write the page."""
+    conf = job.conf.report
+    job.model_version = None if model is None else model.version
+    found = findings.read(findings.beside(conf.out))
+    pictures = job.tables.read_or_empty(PRODUCT_PICTURES)
+    open_picture = opener(pictures, conf.pictures, job.conf.read_images.limits)
+    shown = compose(job.tables, model, found, open_picture, num_cards=conf.gallery, day=job.day, run_id=job.id)
+    write(page.render(shown), Path(conf.out))
+    job.counts |= {"products_shown": len(shown.cards), "bytes": Path(conf.out).stat().st_size}
+    job.say(f"the report is {conf.out}")
+
+
+def compose(
+    tables: Tables,
+    model: Pinned | None,
+    found: Findings | None,
+    open_picture: Open,
+    *,
+    num_cards: int,
+    day: date,
+    run_id: str,
+) -> Report:
+    """Everything that the page shows; of tables that are not there yet, nothing."""
+    read = tables.read_or_empty
+    products = tables.read(PRODUCTS).where("is_current")
+    decided = decided_now(tables, model).cache()
+    chosen = gallery(decided, read(PRODUCT_PICTURES), num_cards)
+    wrong = () if found is None else found.errors[:NUM_MISTAKES]
+    pages = pages_of(products, read(PRODUCT_PICTURES), {*chosen, *(cell.product_id for cell in wrong)})
+    shown = by_product(decided, [*pages])
+    num_holes, num_filled = holes_of(decided)
+    composed = Report(
+        day=day,
+        run_id=run_id,
+        num_products=products.count(),
+        model="" if model is None else f"{model.name} {model.version}",
+        outcomes=outcomes_of(decided),
+        num_holes=num_holes,
+        num_filled=num_filled,
+        targets=targets(read(ATTRIBUTE_DEFINITIONS)),
+        cards=[card(pages[name], shown[name], open_picture) for name in chosen],
+        gates=[] if model is None else gate_rows(answers.in_force(read(GATES), model), decided),
+        review=[line(answer, 0, open_picture) for answer in sample(decided, Decision.REVIEW, NUM_REVIEW)],
+        quarantine=quarantined(read(QUARANTINE)),
+        num_quarantined=read(QUARANTINE).count(),
+        runs=run_book(read(RUNS)),
+        findings=found,
+        mistakes=mistakes(wrong, pages, shown, open_picture),
+    )
+    decided.unpersist()
+    return composed
+
+
+def decided_now(tables: Tables, model: Pinned | None) -> DataFrame:
+    """What stands for each pair of the catalogue, with what was read and the gate that decided."""
+    decisions, gates = tables.read_or_empty(DECISIONS), tables.read_or_empty(GATES)
+    predictions = tables.read_or_empty(PREDICTIONS)
+    read = predictions.select(*PREDICTIONS.key, "model_name", F.col("value").alias("value_as_read"), "evidence")
+    gated = gates.select("gate_id", "threshold", F.col("state").alias("gate_state"))
+    if model is None:
+        now, mine = decisions.limit(0), read.limit(0)
+    else:
+        now = standing(decisions, answers.asked(tables, model).pairs, model.version)
+        mine = read.where(F.col("model_name") == model.name)
+    return (
+        now.join(mine, on=list(PREDICTIONS.key), how="inner")
+        .join(F.broadcast(gated), on="gate_id", how="left")
+        .drop("run_id", "model_name")
+    )
+
+
+def gallery(decided: DataFrame, pictures: DataFrame, num: int) -> list[str]:
+    """Products for show: of each type as many, those first that show the most kinds of outcome and of evidence."""
+    seen = pictures.where(F.col("status") == Status.OK).select("product_id").distinct().withColumn("pictured", F.lit(1))
+    kinds = F.size(F.collect_set("decision")) + F.size(F.array_distinct(F.flatten(F.collect_set("evidence.source"))))
+    spoken = F.count_if(F.col("decision").isin(Decision.PUBLISHED, Decision.CONFIRMED))
+    order = (
+        F.col("pictured").desc_nulls_last(),
+        F.col("kinds").desc(),
+        F.col("spoken").desc(),
+        F.xxhash64("product_id"),
+    )
+    products = (
+        decided.groupBy("product_id", "product_type")
+        .agg(kinds.alias("kinds"), spoken.alias("spoken"))
+        .join(seen, on="product_id", how="left")
+        .withColumn("place", F.row_number().over(Window.partitionBy("product_type").orderBy(*order)))
+    )
+    rows = products.orderBy("place", "product_type").limit(num).collect()
+    return [row.product_id for row in sorted(rows, key=lambda row: (row.product_type, row.place))]
+
+
+def sample(decided: DataFrame, decision: Decision, num: int) -> list[Answer]:
+    """Some answers of one decision, by hash: the same tables show the same sample."""
+    rows = decided.where(F.col("decision") == decision).orderBy(F.xxhash64(*PAIR)).limit(num).collect()
+    return [_answer(row) for row in rows]
+
+
+def by_product(decided: DataFrame, product_ids: Sequence[str]) -> dict[str, list[Answer]]:
+    """All answers of some products."""
+    found: dict[str, list[Answer]] = {}
+    for row in decided.where(F.col("product_id").isin(list(product_ids))).collect():
+        found.setdefault(row.product_id, []).append(_answer(row))
+    return found
+
+
+def pages_of(products: DataFrame, pictures: DataFrame, product_ids: set[str]) -> dict[str, Page]:
+    """The pages of some products."""
+    readable = (
+        pictures.where((F.col("status") == Status.OK) & F.col("image_hash").isNotNull())
+        .groupBy("product_id")
+        .agg(F.sort_array(F.collect_list(F.struct("position", "image_hash"))).alias("pictures"))
+    )
+    rows = products.where(F.col("product_id").isin(list(product_ids))).join(readable, on="product_id", how="left")
+    return {
+        row.product_id: Page(
+            product_id=row.product_id,
+            product_type=row.product_type,
+            title=row.title,
+            bullets=tuple(row.bullets),
+            pictures=tuple(dict.fromkeys(picture.image_hash for picture in row.pictures or ())),
+        )
+        for row in rows.select("product_id", "product_type", "title", "bullets", "pictures").collect()
+    }
+
+
+def opener(pictures: DataFrame, root: str, limits: images.Config) -> Open:
+    """Opens pictures by hash, each once; None for one that is gone or broken since it was read."""
+
+    @cache
+    def open_picture(image_hash: str) -> Image.Image | None:
+        row = pictures.where(F.col("image_hash") == image_hash).select("uri").orderBy("uri").first()
+        if row is None:
+            return None
+        try:
+            return Image.fromarray(images.decode(images.open_bytes(root, row.uri, limits), limits).rgb)
+        except ContractError:
+            return None  # imported readings name pictures that we may not have: the page does without
+
+    return open_picture
+
+
+def outcomes_of(decided: DataFrame) -> list[Outcome]:
+    """What became of the pairs of each product type."""
+    counts: dict[str, Counter[str]] = {}
+    for row in decided.groupBy("product_type", "decision").agg(F.count("*").alias("pairs")).collect():
+        counts.setdefault(row.product_type, Counter())[row.decision] += row.pairs
+    return [
+        Outcome(product_type=name, counts={known: counts[name][known] for known in ORDER}) for name in sorted(counts)
+    ]
+
+
+def holes_of(decided: DataFrame) -> tuple[int, int]:
+    """Pairs for which the seller states nothing, and how many of them were filled."""
+    holes = decided.where(F.col("seller_value").isNull())
+    return holes.count(), holes.where(F.col("decision") == Decision.PUBLISHED).count()
+
+
+def targets(definitions: DataFrame) -> list[float]:
+    """The promises, ascending, each once."""
+    rows = definitions.select("precision_target").distinct().orderBy("precision_target").collect()
+    return [row.precision_target for row in rows]
+
+
+def gate_rows(gates: DataFrame, decided: DataFrame) -> list[dict[str, Any]]:  # rows of schemas/gates.py
+    """The gates in force, with the number of values that each published."""
+    published = decided.where(F.col("decision") == Decision.PUBLISHED).groupBy("gate_id")
+    counted = published.agg(F.count("*").alias("published"))
+    rows = gates.join(counted, on="gate_id", how="left").fillna({"published": 0})
+    return [row.asDict() for row in rows.orderBy("product_type", "attribute", "support").collect()]
+
+
+def quarantined(quarantine: DataFrame) -> list[dict[str, Any]]:  # rows of schemas/quarantine.py
+    """The newest rows that were refused."""
+    return [
+        row.asDict()
+        for row in quarantine.orderBy(F.col("quarantined_at").desc(), "key").limit(NUM_QUARANTINED).collect()
+    ]
+
+
+def run_book(book: DataFrame) -> list[dict[str, Any]]:  # rows of schemas/runs.py
+    """The newest runs, in the order in which they started."""
+    columns = ("job", "day", "status", "reason", "counts", "model_calls", "seconds", "started_at", "model_version")
+    rows = book.orderBy(F.col("started_at").desc()).limit(NUM_RUNS).select(*columns).collect()
+    return [row.asDict() for row in reversed(rows)]
+
+
+def mistakes(
+    wrong: Sequence[Cell], pages: Mapping[str, Page], shown: Mapping[str, Sequence[Answer]], open_picture: Open
+) -> list[Mistake]:
+    """The errors of the findings, as far as their answers still stand."""
+    found = []
+    for cell in wrong:
+        for answer in shown.get(cell.product_id, ()):
+            if answer.attribute == cell.attribute:
+                title = pages[cell.product_id].title or "(no title)"
+                found.append(Mistake(line=line(answer, 0, open_picture), cell=cell, title=title))
+    return found
+
+
+def write(html: str, path: Path) -> None:
+    """Write whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(html, encoding="utf-8")
+    unfinished.replace(path)
+
+
+def _answer(row: Row) -> Answer:
+    names = ("value", "value_as_read", "decision", "reason", "confidence", "threshold", "gate_state", "support")
+    return Answer(
+        product_id=row.product_id,
+        product_type=row.product_type,
+        attribute=row.attribute,
+        seller_value=row.seller_value,
+        evidence=tuple(_evidence(word) for word in row.evidence or ()),
+        **{name: row[name] for name in names},
+    )
+
+
+def _evidence(word: Row) -> Evidence:
+    fields = word.asDict(recursive=True)
+    box = fields.pop("box")
+    return Evidence(**{**fields, "source": Source(fields["source"]), "box": None if box is None else Box(**box)})
+
+
+if __name__ == "__main__":
+    main()

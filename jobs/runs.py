@@ -1,0 +1,110 @@
+"""What every job does around its own work: parse, open Spark, keep the run book, fail with one clear message."""
+
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from importlib.metadata import PackageNotFoundError, version
+from uuid import uuid4
+
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+from extractor.errors import CatalogError
+from jobs import cli, config, progress
+from jobs.session import open_session
+from jobs.tables import Tables
+from schemas.enums import RunStatus
+from schemas.runs import RUNS
+
+
+@dataclass(kw_only=True)
+class Job:
+    """One execution of a job: what it was told, the doors it may use, and what it will tell the run book."""
+
+    name: str
+    id: str
+    day: date
+    conf: config.Conf
+    spark: SparkSession
+    tables: Tables
+    started_at: datetime
+    counts: dict[str, int] = field(default_factory=dict)
+    """What came in and went out, by name."""
+    model_version: str | None = None
+    model_calls: int = 0
+    """Pairs that a model was asked."""
+
+    def say(self, text: str) -> None:
+        """Tell the operator."""
+        progress.say(self.name, text)
+
+
+@contextmanager
+def job(
+    name: str, argv: Sequence[str] | None, *, doc: str | None, shorthands: Mapping[str, str] | None = None
+) -> Iterator[Job]:
+    """Run a job's body; an error that somebody can mend ends it with one line and exit code 2, nothing half written."""
+    try:
+        command = cli.parse(name, argv, doc=doc, shorthands=shorthands)
+        spark = open_session(name, command.conf.spark)
+    except CatalogError as error:
+        raise _stop(name, error) from error
+    started = datetime.now(UTC)
+    running = Job(
+        name=name,
+        id=f"{name}-{command.day}-{started:%Y%m%dT%H%M%S}-{uuid4().hex[:6]}",
+        day=command.day,
+        conf=command.conf,
+        spark=spark,
+        tables=Tables(spark, command.conf.warehouse),
+        started_at=started,
+    )
+    clock = time.monotonic()
+    try:
+        yield running
+    except CatalogError as error:
+        _record(running, clock, RunStatus.FAILED, str(error))
+        raise _stop(name, error) from error
+    except PySparkException as error:
+        _record(running, clock, RunStatus.FAILED, str(error)[:1000])
+        raise
+    _record(running, clock, RunStatus.SUCCEEDED, None)
+    counts = ", ".join(f"{key} {value:,}" for key, value in running.counts.items())
+    running.say(f"done in {time.monotonic() - clock:.1f} s" + (f": {counts}" if counts else ""))
+
+
+def _stop(name: str, error: CatalogError) -> SystemExit:
+    print(f"{name}: {error}", file=sys.stderr, flush=True)  # noqa: T201  # the message that the operator needs
+    return SystemExit(2)
+
+
+def _record(job: Job, clock: float, status: RunStatus, reason: str | None) -> None:
+    """Write the run book; one row a run, by the run's own id."""
+    row = {
+        "run_id": job.id,
+        "job": job.name,
+        "day": job.day,
+        "code_version": code_version(),
+        "config": config.as_json(job.conf),
+        "model_version": job.model_version,
+        "inputs": list(job.tables.versions.items()),
+        "counts": list(job.counts.items()),
+        "model_calls": job.model_calls,
+        "status": str(status),
+        "reason": reason,
+        "started_at": job.started_at,
+        "finished_at": datetime.now(UTC),
+        "seconds": time.monotonic() - clock,
+    }
+    job.tables.append(job.tables.rows([row], RUNS), RUNS, txn=job.id)
+
+
+def code_version() -> str:
+    """The installed package's version; 'source' where it runs from a checkout that was never installed."""
+    try:
+        return version("facetmill")
+    except PackageNotFoundError:
+        return "source"

@@ -1,0 +1,143 @@
+"""The only door to Delta: every read and write is checked against its contract, every append happens once."""
+
+from collections.abc import Sequence
+from functools import reduce
+from typing import Any
+
+import delta.exceptions  # makes Delta's Java errors arrive as Python classes
+import pyarrow as pa
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from extractor.errors import ContractError
+from jobs.columns import same_types, spark_schema
+from schemas.table import Table
+
+
+class Tables:
+    """The warehouse of one job: one folder a table."""
+
+    def __init__(self, spark: SparkSession, root: str) -> None:
+        self.spark = spark
+        self.root = root.rstrip("/")
+        self.versions: dict[str, int] = {}
+        """Table to the version that this job read last: the run book keeps it."""
+
+    def path(self, table: Table) -> str:
+        """Where a table lies."""
+        return f"{self.root}/{table.name}"
+
+    def exists(self, table: Table) -> bool:
+        """Whether a Delta table lies there."""
+        return bool(DeltaTable.isDeltaTable(self.spark, self.path(table)))
+
+    def read(self, table: Table, *, version: int | None = None) -> DataFrame:
+        """A table as it is now or was at a version; the same rows for as long as the frame lives."""
+        if not self.exists(table):
+            raise ContractError(f"table {table.name} at {self.path(table)}", "no Delta table", "one; run its job first")
+        pinned = self.version(table) if version is None else version
+        self.versions[table.name] = pinned
+        frame = self.spark.read.format("delta").option("versionAsOf", pinned).load(self.path(table))
+        self._check(frame, table, f"table {table.name} at {self.path(table)}")
+        return frame
+
+    def read_or_empty(self, table: Table) -> DataFrame:
+        """A table, or none of its rows where it was never written: for tables that a first run has not."""
+        if self.exists(table):
+            return self.read(table)
+        return self.spark.createDataFrame([], spark_schema(table.schema))
+
+    def version(self, table: Table) -> int:
+        """The newest version of a table."""
+        return int(self._snapshot(table).version())
+
+    def rows(self, rows: Sequence[dict[str, Any]], table: Table) -> DataFrame:
+        """A few rows made on the driver, as a frame of the table's contract."""
+        arrow = pa.Table.from_pylist(list(rows), schema=table.schema)
+        return self.spark.createDataFrame(arrow, schema=spark_schema(table.schema))
+
+    def append(self, frame: DataFrame, table: Table, *, txn: str) -> bool:
+        """Append once a transaction id, whoever dies when; where it was appended before: False, nothing is computed."""
+        self.create(table)
+        if self.appended(table, txn=txn):
+            return False
+        writer = self._fit(frame, table).write.format("delta").mode("append")
+        try:
+            writer.option("txnAppId", txn).option("txnVersion", 0).save(self.path(table))
+        except delta.exceptions.ConcurrentTransactionException:
+            return False  # a twin committed the same transaction while we computed
+        if not self.appended(table, txn=txn):
+            raise ContractError(f"table {table.name}", f"no commit of transaction {txn}", "the append just made")
+        return True
+
+    def appended(self, table: Table, *, txn: str) -> bool:
+        """Whether a transaction id was committed."""
+        return self.exists(table) and bool(self._snapshot(table).transactions().get(txn).isDefined())
+
+    def upsert(self, frame: DataFrame, table: Table, *, when: str | None = None) -> None:
+        """Insert rows of new keys, update rows that differ; `when` is SQL over `new` and `old` that an update needs."""
+        self._merge(frame, table, when).execute()
+
+    def synchronise(self, frame: DataFrame, table: Table, *, within: str = "true") -> None:
+        """Make the rows where `within` holds (SQL over `old`) be exactly the frame: upsert, and delete the rest."""
+        self._merge(frame, table, None).whenNotMatchedBySourceDelete(within).execute()
+
+    def create(self, table: Table) -> None:
+        """Make an empty table with NOT NULL and CHECK constraints, unless it is there."""
+        if self.exists(table):
+            return
+        builder = DeltaTable.createIfNotExists(self.spark).location(self.path(table))
+        builder = builder.addColumns(spark_schema(table.schema))
+        for name, sql in table.checks.items():
+            builder = builder.property(f"delta.constraints.{name}", sql)
+        indexed = [name for name in table.columns if name not in table.blobs and _is_plain(table.schema.field(name))]
+        builder.property("delta.dataSkippingStatsColumns", ",".join(indexed)).execute()
+
+    def _merge(self, frame: DataFrame, table: Table, when: str | None) -> Any:  # delta's builder publishes no types
+        self.create(table)
+        others = [name for name in table.columns if name not in table.key]
+        changed = " OR ".join(f"NOT (new.`{name}` <=> old.`{name}`)" for name in others) or "false"
+        condition = f"({changed})" if when is None else f"({changed}) AND ({when})"
+        same_key = reduce(lambda a, b: f"{a} AND {b}", (f"new.`{name}` = old.`{name}`" for name in table.key))
+        target = DeltaTable.forPath(self.spark, self.path(table)).alias("old")
+        merge = target.merge(self._fit(frame, table).alias("new"), same_key)
+        return merge.whenMatchedUpdateAll(condition).whenNotMatchedInsertAll()
+
+    def _fit(self, frame: DataFrame, table: Table) -> DataFrame:
+        """The table's columns in its order; a missing or foreign column is an error, no cast is silent."""
+        missing = [name for name in table.columns if name not in frame.columns]
+        foreign = [name for name in frame.columns if name not in table.columns]
+        if missing or foreign:
+            raise ContractError(f"frame for {table.name}", f"missing {missing}, foreign {foreign}", "its columns")
+        fitted = frame.select(*table.columns)
+        self._check(fitted, table, f"frame for {table.name}")
+        return fitted
+
+    def _check(self, frame: DataFrame, table: Table, thing: str) -> None:
+        expected = spark_schema(table.schema)
+        if not same_types(frame.schema, expected):
+            found = {f.name: f.dataType.simpleString() for f in frame.schema.fields}
+            wanted = {f.name: f.dataType.simpleString() for f in expected.fields}
+            odd = {name: kind for name, kind in found.items() if wanted.get(name) != kind}
+            lacking = {name: kind for name, kind in wanted.items() if found.get(name) != kind}
+            raise ContractError(
+                thing, f"{odd or 'another order'}", f"{lacking or list(wanted)} (schemas/{table.name}.py)"
+            )
+
+    def _snapshot(self, table: Table) -> Any:  # a Java object
+        jvm: Any = self.spark._jvm
+        log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path(table))
+        return log.update(False, jvm.scala.Option.empty(), jvm.scala.Option.empty())
+
+
+def _is_plain(field: pa.Field) -> bool:
+    """Whether Delta keeps statistics of a column: not of lists, blobs and truth values."""
+    kind = field.type
+    return not (pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_boolean(kind))
+
+
+def aligned(frame: DataFrame, table: Table) -> DataFrame:
+    """Cast a frame's columns to the table's types and order, for frames made by SQL whose numbers are wider."""
+    kinds = {field.name: field.dataType for field in spark_schema(table.schema).fields}
+    return frame.select(*(F.col(name).cast(kinds[name]).alias(name) for name in table.columns))

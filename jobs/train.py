@@ -1,0 +1,208 @@
+"""Teach a model from the newest examples and register it; the same examples, pages and settings are learnt once.
+
+    python -m jobs.train --conf conf/local.yaml --day 2026-01-15
+
+The first version of a name becomes champion, later ones challenger (train.promote: true makes them champion at once).
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, NamedTuple, TypeGuard
+
+from extractor import checkpoint, components, training, vocabulary
+from extractor.errors import ContractError
+from extractor.models.base import Knowledge, Model, Trainable
+from extractor.records import Example
+from jobs import config, lessons, pinned, registry, runs
+from jobs.lessons import Lesson
+from schemas.enums import Split
+from schemas.scores import SCORES
+from schemas.vocabularies import VOCABULARIES
+
+EVERY = 10.0
+"""Seconds between two lines about a run's progress."""
+
+
+class Learnt(NamedTuple):
+    """A model on disk, and how it came about."""
+
+    folder: Path
+    card: checkpoint.Card
+    fitted: training.Fitted | None
+    """None for a model that only counts."""
+    seconds: float
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The story of the job."""
+    with runs.job("train", argv, doc=__doc__) as job:
+        conf = job.conf
+        lesson = lessons.read(job.tables, pinned.in_use(conf))
+        models = registry.connect(
+            conf.registry.tracking_uri, conf.registry.experiment, artifacts_root=conf.registry.artifacts
+        )
+        fingerprint = identity(lesson, conf)
+        job.model_version = models.trained(conf.train.name, fingerprint)
+        if job.model_version is not None:
+            job.say(f"{conf.train.name} version {job.model_version} has learnt exactly this: nothing to train")
+            job.counts |= {"trained": 0}
+            return
+        paths = lessons.export(lesson, Path(conf.train.folder))
+        taught = {split: taught_of(job, split, path) for split, path in paths.items()}
+        knowledge = know(lesson, taught[Split.TRAIN], min_count=conf.label.min_count)
+        job.tables.upsert(
+            job.tables.rows(vocabulary_rows(job, lesson, knowledge), VOCABULARIES), VOCABULARIES, when="false"
+        )
+        learnt = learn(job, lesson, knowledge, taught, Path(conf.train.folder) / "runs" / fingerprint)
+        job.model_version = register(models, learnt, conf, fingerprint)
+        job.tables.append(job.tables.rows(score_rows(job, learnt), SCORES), SCORES, txn=f"train:{fingerprint}")
+        job.counts |= {"trained": 1, "steps": learnt.fitted.steps if learnt.fitted else 0}
+
+
+def identity(lesson: Lesson, conf: config.Conf) -> str:
+    """Names what would be learnt: the same identity needs no second training."""
+    loop = {key: value for key, value in asdict(conf.train.loop).items() if key not in training.HOW}
+    parts = [lesson.content, conf.model.name, asdict(conf.model.config), loop, conf.label.min_count]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def taught_of(job: runs.Job, split: Split, path: Path) -> list[Example]:
+    """The examples of a split; says how many could not be read, and why."""
+    taught = lessons.load(path)
+    job.counts |= {f"{split}_products": len(taught.examples)}
+    job.counts |= {f"{split}_pairs": sum(len(example.asked) for example in taught.examples)}
+    if taught.problems:
+        job.counts |= {f"{split}_unreadable": len(taught.problems)}
+        job.say(f"{len(taught.problems):,} {split} rows could not be read, the first: {taught.problems[0]}")
+    return taught.examples
+
+
+def know(lesson: Lesson, train: Sequence[Example], *, min_count: int) -> Knowledge:
+    """What a model is told before it learns, from training examples alone."""
+    if not train:
+        raise ContractError(f"examples {lesson.examples_id}", "none of the training split", "at least one that is kept")
+    said = (
+        (example.product_type, question.attribute, question.answer)
+        for example in train
+        for question in example.asked
+        if question.answer is not None
+    )
+    return Knowledge(
+        definitions=tuple(lesson.definitions),
+        vocabularies=vocabulary.build(lesson.definitions, said, min_count=min_count),
+        feature_schema=lesson.schemas.features,
+        feature_dim=lesson.feature_dim,
+        ocr_schema=lesson.schemas.ocr,
+    )
+
+
+def vocabulary_rows(job: runs.Job, lesson: Lesson, knowledge: Knowledge) -> list[dict[str, Any]]:  # as tables.rows
+    """Rows of VOCABULARIES: what evidence of vocabulary words points into."""
+    return [
+        {
+            "vocab_id": known.vocab_id,
+            "product_type": known.product_type,
+            "attribute": known.attribute,
+            "words": list(known.words),
+            "examples_id": lesson.examples_id,
+            "run_id": job.id,
+        }
+        for known in knowledge.vocabularies.values()
+    ]
+
+
+def learn(
+    job: runs.Job, lesson: Lesson, knowledge: Knowledge, taught: Mapping[Split, Sequence[Example]], folder: Path
+) -> Learnt:
+    """Create, fit (where there is something to fit) and save a model; a killed run goes on where it was."""
+    component, loop = job.conf.model, job.conf.train.loop
+    began = time.monotonic()
+    kind = components.offered("models", component.name, key="model.name")
+    model: Model = kind.create(component.config, knowledge, taught[Split.TRAIN], seed=loop.seed)
+    fitted = None
+    if learns(model):
+        fitted = training.fit(
+            model, taught[Split.TRAIN], taught[Split.VALIDATION], loop, folder=folder / "state", report=teller(job)
+        )
+    card = checkpoint.save(
+        folder / "model",
+        model,
+        name=component.name,
+        config=component.config,
+        feature_schema=lesson.schemas.features,
+        ocr_schema=lesson.schemas.ocr,
+        examples_id=lesson.examples_id,
+    )
+    return Learnt(folder / "model", card, fitted, time.monotonic() - began)
+
+
+def learns(model: Model) -> TypeGuard[Trainable]:
+    """Whether there are weights to fit; Word Matching only counts."""
+    return hasattr(model, "loss")
+
+
+def teller(job: runs.Job) -> Callable[[training.Progress], None]:
+    """Tell the operator of a run every few seconds, and of every look at the validation examples."""
+    told = time.monotonic()
+
+    def tell(at: training.Progress) -> None:
+        nonlocal told
+        now = time.monotonic()
+        if at.validation_loss is None and now - told < EVERY:
+            return
+        told = now
+        left = at.seconds / at.step * (at.steps - at.step)
+        seen = "" if at.validation_loss is None else f", validation {at.validation_loss:.4f}"
+        job.say(f"step {at.step:,} of {at.steps:,}, loss {at.loss:.4f}{seen}, at most {left:.0f} s left")
+
+    return tell
+
+
+def register(models: registry.Registry, learnt: Learnt, conf: config.Conf, fingerprint: str) -> str:
+    """Log the run, keep the model's files with it, make a version of them."""
+    fitted = learnt.fitted
+    metrics = {"seconds": learnt.seconds, "steps": float(fitted.steps if fitted else 0)}
+    if fitted is not None and fitted.validation_loss is not None:
+        metrics["validation_loss"] = fitted.validation_loss
+    run_id = models.log(
+        f"{conf.train.name} {fingerprint}",
+        params=json.loads(config.as_json(conf)),
+        history=[asdict(evaluation) for evaluation in fitted.history] if fitted else [],
+        metrics=metrics,
+        tags={"fingerprint": fingerprint, "examples_id": learnt.card.examples_id},
+    )
+    version = models.register(
+        conf.train.name, learnt.folder, run_id=run_id, fingerprint=fingerprint, model_hash=learnt.card.model_hash
+    )
+    if conf.train.promote:
+        models.promote(conf.train.name, version)
+    return version
+
+
+def score_rows(job: runs.Job, learnt: Learnt) -> list[dict[str, Any]]:  # as tables.rows
+    """Rows of SCORES: what the training cost and how it ended."""
+    fitted = learnt.fitted
+    figures = {"seconds": (Split.TRAIN, learnt.seconds), "steps": (Split.TRAIN, fitted.steps if fitted else 0)}
+    if fitted is not None and fitted.validation_loss is not None:
+        figures["validation_loss"] = (Split.VALIDATION, fitted.validation_loss)
+    return [
+        {
+            "run_id": job.id,
+            "job": job.name,
+            "metric": metric,
+            "system": job.conf.train.name,
+            "split": str(split),
+            "product_type": "",
+            "attribute": "",
+            "slice": "",
+            "value": float(value),
+            "n": job.counts[f"{split}_pairs"],
+            "model_version": job.model_version,
+            "day": job.day,
+        }
+        for metric, (split, value) in figures.items()
+    ]

@@ -1,0 +1,141 @@
+"""The paper's formulas as plain loops, one number at a time: what the tensor code is compared with."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from extractor.answers import Decoded
+from extractor.models.pam import Network
+from extractor.nn.allowed import forbidden
+from extractor.nn.inputs import EOS, NUM_SPECIAL, UNKNOWN, Batch
+from extractor.nn.transformer import written_visible
+
+Vector = Sequence[float]
+
+
+def affine(weight: Sequence[Vector], bias: Vector, x: Vector) -> list[float]:
+    """W x + b."""
+    return [sum(w * value for w, value in zip(row, x, strict=True)) + b for row, b in zip(weight, bias, strict=True)]
+
+
+def dot(left: Vector, right: Vector) -> float:
+    """The sum of products."""
+    return sum(a * b for a, b in zip(left, right, strict=True))
+
+
+def edit_ratio(left: str, right: str) -> float:
+    """Normalised indel ratio, 0..100: 200 x longest common subsequence / both lengths."""
+    common = [[0] * (len(right) + 1) for _ in range(len(left) + 1)]
+    for i, a in enumerate(left):
+        for j, b in enumerate(right):
+            common[i + 1][j + 1] = common[i][j] + 1 if a == b else max(common[i][j + 1], common[i + 1][j])
+    return 200 * common[-1][-1] / (len(left) + len(right))
+
+
+def softmax(scores: Vector) -> list[float]:
+    """Over the scores that are not -inf."""
+    top = max(scores)
+    parts = [math.exp(score - top) for score in scores]
+    return [part / sum(parts) for part in parts]
+
+
+def merged(scores: Vector, outcomes: Sequence[int], how: str) -> list[float]:
+    """Probability of each outcome, copies added (logsumexp) or the best copy taken (max), MODELS 0.4."""
+    if how == "logsumexp":
+        found = [0.0] * len(scores)
+        for share, outcome in zip(softmax(scores), outcomes, strict=True):
+            found[outcome] += share
+        return found
+    best = [-math.inf] * len(scores)
+    for score, outcome in zip(scores, outcomes, strict=True):
+        best[outcome] = max(best[outcome], score)
+    return softmax(best)
+
+
+def bce(scores: Vector, right: Sequence[bool]) -> float:
+    """Binary cross-entropy, summed over candidates that are present (MODELS 4.6)."""
+    loss = 0.0
+    for score, is_right in zip(scores, right, strict=True):
+        if score > -math.inf:
+            chance = 1 / (1 + math.exp(-score))
+            loss -= math.log(chance if is_right else 1 - chance)
+    return loss
+
+
+def marginal(scores: Vector, right: Sequence[bool]) -> float:
+    """Minus the log of the softmax mass on right candidates (MODELS 4.6)."""
+    return -math.log(sum(share for share, is_right in zip(softmax(scores), right, strict=True) if is_right))
+
+
+def normalised(x: Vector, gain: Vector, shift: Vector, eps: float) -> list[float]:
+    """Layer normalisation."""
+    mean = sum(x) / len(x)
+    spread = math.sqrt(sum((value - mean) ** 2 for value in x) / len(x) + eps)
+    return [(value - mean) / spread * g + s for value, g, s in zip(x, gain, shift, strict=True)]
+
+
+def gelu(x: float) -> float:
+    """The exact form, as BERT's."""
+    return x * 0.5 * (1 + math.erf(x / math.sqrt(2)))
+
+
+def attended(queries: list[Vector], keys: list[Vector], values: list[Vector], visible: list[list[bool]]) -> list[Vector]:
+    """One head: softmax(q k / sqrt(width)) v over what each query may see."""
+    found: list[Vector] = []
+    for query, sees in zip(queries, visible, strict=True):
+        scores = [
+            dot(query, key) / math.sqrt(len(query)) if seen else -math.inf for key, seen in zip(keys, sees, strict=True)
+        ]
+        shares = softmax(scores)
+        found.append([sum(share * value[i] for share, value in zip(shares, values, strict=True)) for i in range(len(query))])
+    return found
+
+
+def decode(network: Network, batch: Batch) -> Decoded:
+    """Decode as M4C's code does: the whole transformer over all rows again for every step, nothing kept."""
+    input_BSD, absent_BS = network.embed(batch)
+    num_S, num_Q = input_BSD.shape[1], batch.group_BQ.shape[1]
+    num_M = batch.text_absent_BM.shape[1]
+    nothing = network.remember(batch, input_BSD, input_BSD, absent_BS, ())
+    written = [network.begin(nothing)]
+    steps: list[Decoded] = []
+    done_BQ = ~batch.asked_BQ
+    for step in range(int(batch.prefix_BQ.max()) + network.config.reads.longest_answer + 1):
+        row_BRD = torch.cat([part_BQ1D[:, :, 0] for part_BQ1D in written], dim=1)
+        visible = all_visible(absent_BS, num_Q, step)
+        output_BSD, _ = network.transformer(torch.cat([input_BSD, row_BRD], dim=1), None, visible)
+        memory = network.remember(batch, input_BSD, output_BSD[:, :num_S], absent_BS, ())
+        score_BQC = network.selector(output_BSD[:, -num_Q:, None], memory.keys)[:, :, 0]
+        score_BQC = score_BQC.masked_fill(forbidden(batch, step, step + 1)[:, :, 0], -math.inf)
+        said_BQ = torch.zeros_like(batch.group_BQ)
+        copy_BQ1 = torch.zeros_like(batch.group_BQ)[..., None]
+        columns = torch.zeros(4, *said_BQ.shape)
+        for b in range(len(said_BQ)):
+            for q in range(num_Q):
+                scores, outcomes = score_BQC[b, q].tolist(), batch.outcome_BQC[b, q].tolist()
+                chances = merged(scores, outcomes, network.config.merge)
+                first, second = sorted(range(len(chances)), key=lambda place: -chances[place])[:2]
+                said = NUM_SPECIAL + step if step < batch.prefix_BQ[b, q] else first
+                said_BQ[b, q] = said
+                same = [place for place, outcome in enumerate(outcomes) if outcome == said]
+                copy_BQ1[b, q, 0] = max(same, key=lambda place: scores[place])
+                columns[:, b, q] = torch.tensor([chances[first], chances[UNKNOWN], second, chances[second]])
+        steps.append(Decoded(said_BQ, columns[0], columns[1], columns[2].long(), columns[3]))
+        ended = (said_BQ == EOS) | (said_BQ == UNKNOWN)
+        done_BQ = done_BQ | (ended & (step >= batch.prefix_BQ))
+        if done_BQ.all():
+            break
+        # A copied word's embedding is of the encoder's rows, which written rows never change.
+        written.append(network.said(memory, copy_BQ1, num_M, first_step=step + 1))
+    return Decoded(*(torch.stack(column, dim=-1) for column in zip(*steps, strict=True)))
+
+
+def all_visible(absent_BS: Tensor, num_questions: int, step: int) -> Tensor:
+    """[B, 1, S + R, S + R]: read rows see read rows, written rows see them and their own past."""
+    written_B1RS = written_visible(num_questions, 0, step, absent_BS)
+    num_B, _, num_R, num_all = written_B1RS.shape
+    read_BSS = (~absent_BS)[:, None].expand(-1, num_all - num_R, -1)
+    read_BSS = torch.cat([read_BSS, torch.zeros(num_B, num_all - num_R, num_R, dtype=torch.bool)], dim=-1)
+    return torch.cat([read_BSS[:, None], written_B1RS], dim=2)

@@ -1,0 +1,256 @@
+"""Enrich: everything that definitions ask is answered once, whoever dies when, and what cannot be read says why."""
+
+import io
+from contextlib import redirect_stderr
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from extractor import checkpoint
+from extractor.models import word_matching
+from extractor.models.base import Knowledge
+from extractor.records import Definition, Example, Question
+from jobs import enrich, inputs, registry, runs
+from jobs.inputs import Range
+from jobs.tables import Tables
+from schemas.predictions import PREDICTIONS
+from schemas.products import PRODUCTS
+from schemas.quarantine import QUARANTINE
+from schemas.runs import RUNS
+from tests.jobs import shelf
+from tests.jobs.shelf import definition, features, picture, product, settings, stock, texts
+
+DEFINITIONS = [definition("tea", "brand"), definition("tea", "flavor")]
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory) -> Path:
+    """A folder whose registry holds Word Matching, taught one brand and one flavour, as champion `facetmill`."""
+    folder = tmp_path_factory.mktemp("models")
+    asked = (Question(attribute="brand", answer="Alba"), Question(attribute="flavor", answer="mint"))
+    taught = Example(product_id="t", product_type="tea", title="Alba mint", asked=asked)
+    known = tuple(Definition(product_type="tea", attribute=name, question=name) for name in ("brand", "flavor"))
+    config = word_matching.Config()
+    model = word_matching.Model.create(config, Knowledge(known, {}, shelf.FEATURES, 4, shelf.OCR), [taught], seed=0)
+    card = checkpoint.save(
+        folder / "model", model, name="word_matching", config=config,
+        feature_schema=shelf.FEATURES, ocr_schema=shelf.OCR, examples_id="snapshot",
+    )  # fmt: skip
+    store = registry.connect(f"sqlite:///{folder}/mlflow.db", "facetmill", artifacts_root=f"{folder}/mlflow")
+    run_id = store.log("taught", params={}, history=[], metrics={}, tags={})
+    store.register("facetmill", folder / "model", run_id=run_id, fingerprint="f", model_hash=card.model_hash)
+    return folder
+
+
+class Shop:
+    """A warehouse beside the models, and enrich on it."""
+
+    def __init__(self, tables: Tables, models: Path) -> None:
+        self.tables = tables
+        self.where = [f"warehouse={tables.root}", f"registry.tracking_uri=sqlite:///{models}/mlflow.db"]
+
+    def enrich(self, *overrides: str) -> None:
+        enrich.main(settings(Path(self.tables.root), *self.where, *overrides))
+
+    def answers(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """All that is said of each pair, but when and by which run."""
+        rows = self.tables.read(PREDICTIONS).drop("run_id", "chunk_id", "predicted_at").collect()
+        assert len(rows) == len({(row.product_id, row.attribute, row.input_hash) for row in rows})
+        return {(row.product_id, row.attribute): row.asDict(recursive=True) for row in rows}
+
+    def last_run(self) -> Any:
+        return self.tables.read(RUNS).orderBy(F.desc("started_at")).first()
+
+
+def filled(tables: Tables, models: Path) -> Shop:
+    """Four teas (a pack that says ALBA mint, one that says mint, one with features of NaN, no picture) and an oil."""
+    nan = np.full((2, 4), np.nan, "<f2").tobytes()
+    stock(
+        tables,
+        products=[*(product(name, f"{name} tea") for name in "abcd"), product("o", "Oil", product_type="oil")],
+        product_pictures=[picture(name, f"i{name}") for name in "abc"],
+        image_texts=[texts("ia", "ALBA mint"), texts("ib", "mint")],
+        image_features=[features("ia"), features("ib", schema="net/8"), features("ic") | {"regions": nan}],
+        attribute_definitions=DEFINITIONS,
+    )
+    return Shop(tables, models)
+
+
+@pytest.fixture(scope="module")
+def untouched(spark, tmp_path_factory, models) -> Shop:
+    return filled(Tables(spark, str(tmp_path_factory.mktemp("untouched"))), models)
+
+
+class Story(NamedTuple):
+    """Three runs on one warehouse: the first, the same again, and one after a title has changed."""
+
+    shop: Shop
+    answers: dict[tuple[str, str], dict[str, Any]]
+    """Of the first run."""
+    told: str
+    runs: list[Any]
+    versions: list[int]
+    """Of predictions, after each run."""
+
+
+@pytest.fixture(scope="module")
+def story(spark, tmp_path_factory, models) -> Story:
+    shop = filled(Tables(spark, str(tmp_path_factory.mktemp("story"))), models)
+    told = io.StringIO()
+    with redirect_stderr(told):
+        shop.enrich()
+    story = Story(shop, shop.answers(), told.getvalue(), [shop.last_run()], [shop.tables.version(PREDICTIONS)])
+    for title in ("d tea", "Alba"):
+        changed = shop.tables.read(PRODUCTS).where("product_id = 'd'").withColumn("title", F.lit(title))
+        shop.tables.upsert(changed, PRODUCTS)
+        shop.enrich()
+        story.runs.append(shop.last_run())
+        story.versions.append(shop.tables.version(PREDICTIONS))
+    return story
+
+
+def test_every_pair_that_definitions_ask_is_answered_with_its_model_and_evidence(story):
+    said = {pair: (row["state"], row["value"], row["support"]) for pair, row in story.answers.items()}
+
+    assert said == {
+        ("a", "brand"): ("value", "ALBA", "printed"), ("a", "flavor"): ("value", "mint", "printed"),
+        ("b", "brand"): ("unknown", None, None), ("b", "flavor"): ("value", "mint", "printed"),
+        ("c", "brand"): ("error", None, None), ("c", "flavor"): ("error", None, None),
+        ("d", "brand"): ("unknown", None, None), ("d", "flavor"): ("unknown", None, None),
+    }  # fmt: skip
+    assert {(row["model_name"], row["model_version"]) for row in story.answers.values()} == {("facetmill", "1")}
+    assert [word["image_hash"] for word in story.answers["a", "brand"]["evidence"]] == ["ia"]
+
+
+def test_a_second_run_asks_nothing_and_writes_nothing(story):
+    first, second = story.runs[:2]
+
+    assert (first.model_calls, second.model_calls) == (8, 0)
+    assert first.counts == {"requested": 8, "already_answered": 0, "predicted": 8, "errors": 2}
+    assert second.counts == {"requested": 8, "already_answered": 8, "predicted": 0, "errors": 0}
+    assert story.versions[0] == story.versions[1]
+
+
+def test_only_what_changed_is_asked_again(story):
+    run = story.runs[2]
+
+    newest = story.shop.tables.read(PREDICTIONS).where(F.col("run_id") == run.run_id).collect()
+
+    assert (run.model_calls, run.counts["already_answered"]) == (2, 6)
+    assert {(row.product_id, row.attribute, row.value) for row in newest} == {
+        ("d", "brand", "Alba"), ("d", "flavor", None),
+    }  # fmt: skip
+
+
+def test_what_cannot_be_read_is_quarantined_once_with_its_reason(story):
+    rows = story.shop.tables.read(QUARANTINE).collect()
+
+    reason = story.answers["c", "brand"]["reason"]
+    assert reason == "ContractError: picture ic, regions: found NaN or infinity, expected finite numbers"
+    assert sorted((row.job, row.source, row.key, row.reason) for row in rows) == [
+        ("enrich", "products", "c, brand", reason), ("enrich", "products", "c, flavor", reason),
+    ]  # fmt: skip
+
+
+def test_what_is_not_asked_or_asked_with_less_is_counted_and_said(story):
+    assert "nothing is asked of 1 products, their types have no definitions: oil (1)" in story.told
+    assert "1 products have features, but none of 'net/4': asked without them" in story.told
+
+
+def test_a_run_that_dies_between_chunks_and_is_started_again_ends_with_the_table_of_one_that_did_not(
+    story, tables, models, monkeypatch
+):
+    shop = filled(tables, models)
+
+    class Dying(Tables):
+        """Dies when the second chunk is to be written."""
+
+        def append(self, frame: DataFrame, table: Any, *, txn: str) -> bool:
+            if table is PREDICTIONS and txn.endswith(":1"):
+                raise KeyboardInterrupt
+            return super().append(frame, table, txn=txn)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(runs, "Tables", Dying)
+        with pytest.raises(KeyboardInterrupt):
+            shop.enrich("enrich.chunk_pairs=4")
+    num_landed = len(shop.answers())
+    shop.enrich("enrich.chunk_pairs=4", "enrich.api=arrow")  # both ways of asking give the same table
+
+    assert num_landed == 4
+    assert shop.last_run().model_calls == 4
+    assert shop.answers() == story.answers
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("ingest.image_features.feature_schema=net/8", "feature_schema: found 'net/4', expected 'net/8', which conf"),
+        ("ingest.image_texts.ocr_schema=reader/2", "ocr_schema: found 'reader/1', expected 'reader/2', which conf"),
+        ("enrich.version=17", "version '17': found no such version, expected one of champion, 1"),
+        ("enrich.model=nobody", "'nobody': found no such model"),
+    ],
+)
+def test_a_model_that_does_not_fit_is_refused_before_any_work(untouched, capsys, override, message):
+    with pytest.raises(SystemExit) as stop:
+        untouched.enrich(override)
+
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not untouched.tables.exists(PREDICTIONS)
+
+
+def test_a_warehouse_without_what_the_model_learnt_from_is_refused(tables, models, capsys):
+    stock(tables, products=[product("a", "Alba")], attribute_definitions=DEFINITIONS, image_features=[features("ia")])
+
+    with pytest.raises(SystemExit) as stop:
+        Shop(tables, models).enrich()
+
+    assert stop.value.code == 2
+    assert "ocr_schema: found 'reader/1', expected one that the warehouse holds (none yet)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ({}, "table products at"),
+        ({"products": [product("a", "Alba")]}, "table attribute_definitions at"),
+        (
+            {"products": [product("a", "Alba") | {"is_current": False}], "attribute_definitions": DEFINITIONS},
+            "table products: found no current product",
+        ),
+        (
+            {"products": [product("a", "Oil", product_type="oil")], "attribute_definitions": DEFINITIONS},
+            "table attribute_definitions: found no attribute of any product type",
+        ),
+    ],
+)
+def test_a_catalogue_that_nothing_can_be_asked_of_is_one_clear_message(tables, models, capsys, rows, message):
+    stock(tables, **rows)
+
+    with pytest.raises(SystemExit) as stop:
+        Shop(tables, models).enrich()
+
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("pairs", "chunk_pairs", "ranges"),
+    [
+        ({"a": 2, "b": 2, "c": 2}, 6, [Range(None, None)]),
+        ({"a": 2, "b": 2, "c": 2}, 3, [Range(None, "c"), Range("c", None)]),
+        ({"c": 2, "a": 2, "b": 2}, 2, [Range(None, "b"), Range("b", "c"), Range("c", None)]),
+        ({"a": 9, "b": 1}, 2, [Range(None, "b"), Range("b", None)]),  # one picture is never cut in two
+    ],
+)
+def test_work_is_cut_by_route_into_chunks_of_about_the_size_asked(spark, pairs, chunk_pairs, ranges):
+    rows = spark.createDataFrame(
+        [(key, [0] * count) for key, count in pairs.items()], f"{inputs.ROUTE} string, asked array<int>"
+    )
+
+    assert enrich.cut(rows, sum(pairs.values()), chunk_pairs) == ranges

@@ -1,0 +1,477 @@
+"""What may be published, what a person must see, and what happens when gates, sellers or pages change."""
+
+import shutil
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from pyspark.sql import functions as F
+
+from extractor.errors import ContractError
+from extractor.evidence import replay
+from extractor.records import Evidence
+from jobs import answers, config, publish, reading, runs
+from jobs.inputs import Schemas
+from jobs.pinned import Pinned
+from jobs.tables import Tables
+from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
+from schemas.attributes import ATTRIBUTES
+from schemas.catalog_attributes import CATALOG_ATTRIBUTES
+from schemas.decisions import DECISIONS
+from schemas.enums import Source
+from schemas.gates import GATES
+from schemas.predictions import PREDICTIONS
+from schemas.products import PRODUCTS
+from schemas.review_queue import REVIEW_QUEUE
+
+MODEL = Pinned("facetmill", "7", Path(), "hash", Schemas(ocr="", features=""))
+NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
+LATER = datetime(2026, 1, 16, 12, tzinfo=UTC)
+STRAIGHT = '{"intercept": 0.0, "kind": "logistic", "slope": 1.0}'
+"""A calibrator that takes scores as they are."""
+
+ANSWERED = """
+    product_id string, attribute string, input_hash string, model_version string, decode_config string,
+    product_type string, support string, gate_id string, written string, confidence double, stated string,
+    state string, reason string, threshold double, gate_state string, gate_reason string, normaliser_version string,
+    inferable boolean, problem string, agrees boolean, says_none boolean, origin string
+"""
+PLAIN = {
+    "attribute": "brand",
+    "input_hash": "i",
+    "model_version": "7",
+    "decode_config": "d",
+    "product_type": "tea",
+    "support": "printed",
+    "gate_id": "g",
+    "written": "Alba",
+    "confidence": 0.95,
+    "state": "value",
+    "threshold": 0.9,
+    "gate_state": "provisional",
+    "gate_reason": "too few",
+    "normaliser_version": "1",
+    "inferable": False,
+}
+"""A printed value above its gate, of which nobody has said anything."""
+SELLER_AGREES = {"stated": "ALBA", "agrees": True, "says_none": False, "origin": "seller"}
+SELLER_DIFFERS = {"stated": "Oru", "agrees": False, "says_none": False, "origin": "seller"}
+SELLER_SAYS_NONE = {"stated": "n/a", "agrees": False, "says_none": True, "origin": "seller"}
+CASES = {
+    "above its gate": ({}, "published", "passes a gate that is provisional"),
+    "exactly at its gate": ({"confidence": 0.9}, "published", "passes a gate that is provisional"),
+    "certified": ({"gate_state": "certified"}, "published", "passes a gate that is certified"),
+    "a little below": ({"confidence": 0.89}, "review", "a little below the gate"),
+    "at the margin": ({"confidence": 0.5, "threshold": 0.625}, "review", "a little below the gate"),
+    "below the margin": ({"confidence": 0.5, "threshold": 0.7}, "abstained", "below the gate"),
+    "a little below, seller has it": (SELLER_AGREES | {"confidence": 0.89}, "abstained", "below the gate"),
+    "a little below, no option": ({"confidence": 0.89, "problem": "odd"}, "abstained", "below the gate"),
+    "above, no option": ({"problem": "'x' is no option", "written": None}, "review", "'x' is no option"),
+    "seller agrees": (SELLER_AGREES, "confirmed", "the seller says so too"),
+    "seller differs": (SELLER_DIFFERS, "review", "the seller says otherwise"),
+    "seller says none": (SELLER_SAYS_NONE, "review", "the seller says that there is none"),
+    "seller states nothing by null": (
+        {"agrees": None, "says_none": True, "origin": "seller"},
+        "review",
+        "the seller says that there is none",
+    ),
+    "auditor agrees": (SELLER_AGREES | {"origin": "audit"}, "confirmed", "an auditor says so too"),
+    "auditor differs": (SELLER_DIFFERS | {"origin": "audit"}, "review", "an auditor says otherwise"),
+    "unknown": ({"state": "unknown", "support": None, "confidence": 0.99}, "abstained", "does not show it"),
+    "truncated": ({"state": "truncated", "confidence": 0.99}, "abstained", "its value is a beginning"),
+    "error": ({"state": "error", "reason": "a NaN box", "confidence": None}, "quarantined", "a NaN box"),
+    "error without reason": ({"state": "error", "confidence": None}, "quarantined", "could not read this input"),
+    "inferred": ({"support": "inferred"}, "abstained", "inferred, which this attribute may not be"),
+    "inferred, inferable": ({"support": "inferred", "inferable": True}, "published", "passes a gate"),
+    "closed": ({"gate_state": "closed", "threshold": None}, "abstained", "the gate is closed: too few"),
+    "closed, seller agrees": (SELLER_AGREES | {"gate_state": "closed", "threshold": None}, "abstained", "closed"),
+    "never calibrated": (
+        {"gate_id": None, "gate_state": None, "gate_reason": None, "threshold": None, "confidence": None},
+        "abstained",
+        "nobody calibrated this group",
+    ),
+    "another normaliser": ({"normaliser_version": "0"}, "abstained", "measured with another normaliser"),
+}
+
+
+def answered(spark, cases):
+    return spark.createDataFrame([PLAIN | {"product_id": name} | case for name, case in cases.items()], ANSWERED)
+
+
+def test_every_answer_is_decided_by_the_first_rule_that_holds(spark):
+    frame = answered(spark, {name: case for name, (case, _, _) in CASES.items()})
+
+    decided = publish.decide(frame, states=("certified", "provisional"), margin=0.125).collect()
+
+    found = {row.product_id: row.decision for row in decided}
+    assert found == {name: decision for name, (_, decision, _) in CASES.items()}
+    reasons = {row.product_id: row.reason for row in decided}
+    assert [name for name, (_, _, why) in CASES.items() if why not in reasons[name]] == []
+
+
+def test_only_certified_gates_publish_where_conf_says_so(spark):
+    frame = answered(
+        spark,
+        {"provisional": {}, "certified": {"gate_state": "certified"}, "provisional, seller agrees": SELLER_AGREES},
+    )
+
+    decided = publish.decide(frame, states=("certified",), margin=0.125).collect()
+
+    found = {row.product_id: (row.decision, row.reason) for row in decided}
+    assert found == {
+        "provisional": ("review", "passes a gate that is only provisional"),
+        "certified": ("published", "passes a gate that is certified"),
+        "provisional, seller agrees": ("confirmed", "the seller says so too"),
+    }
+
+
+def product(product_id, title):
+    return {
+        "product_id": product_id,
+        "content_hash": title,
+        "is_current": True,
+        "product_type": "tea",
+        "locale": "en-US",
+        "family_id": product_id,
+        "title": title,
+        "bullets": [],
+        "source": "test",
+        "updated_at": NOON,
+        "run_id": "ingest-1",
+    }
+
+
+def definition(attribute, kind="text", options=None):
+    return {
+        "product_type": "tea",
+        "attribute": attribute,
+        "question": f"Which {attribute}?",
+        "kind": kind,
+        "options": options,
+        "inferable": False,
+        "pictures": "all",
+        "precision_target": 0.9,
+    }
+
+
+def said(product_id, attribute, value, origin="seller", at=NOON):
+    return {
+        "product_id": product_id,
+        "attribute": attribute,
+        "origin": origin,
+        "observed_at": at,
+        "value": value,
+        "run_id": "ingest-1",
+    }
+
+
+def gate(attribute, gate_id, state="provisional", at=NOON):
+    return {
+        "gate_id": gate_id,
+        "product_type": "tea",
+        "attribute": attribute,
+        "support": "printed",
+        "model_version": "7",
+        "normaliser_version": "1",
+        "calibrator": STRAIGHT,
+        "target": 0.9,
+        "threshold": None if state == "closed" else 0.9,
+        "state": state,
+        "reason": "for the test",
+        "n": 10,
+        "errors": 0,
+        "num_judged": 10,
+        "method": "by hand",
+        "population": "none",
+        "valid_from": at,
+        "run_id": "calibrate-1",
+    }
+
+
+def answer(product_id, attribute, input_hash, title, said):
+    """An answer that is a slice of the title, with its score; None: unknown."""
+    value, score = said
+    start = 0 if value is None else title.index(value)
+    evidence = [] if value is None else [{"word": value, "source": "title", "start": start, "end": start + len(value)}]
+    return {
+        "product_id": product_id,
+        "attribute": attribute,
+        "input_hash": input_hash,
+        "model_version": "7",
+        "decode_config": "d",
+        "product_type": "tea",
+        "model_name": "facetmill",
+        "state": "unknown" if value is None else "value",
+        "value": value,
+        "score": score,
+        "support": None if value is None else "printed",
+        "evidence": evidence,
+        "run_id": "enrich-1",
+        "chunk_id": 0,
+        "day": date(2026, 1, 15),
+        "predicted_at": NOON,
+    }
+
+
+TITLES = {
+    "p1": "ALBA BOTANICA tea 75grams",
+    "p2": "Oru tea 1.8 oz",
+    "p3": "Nine Hills tea",
+    "p4": "Nine Hills tea 50 g",
+}
+SAID = {  # value and score by product and attribute
+    ("p1", "brand"): ("ALBA BOTANICA", 0.95),
+    ("p1", "net_content"): ("75grams", 0.95),
+    ("p2", "brand"): ("Oru", 0.95),
+    ("p2", "net_content"): ("1.8 oz", 0.95),
+    ("p3", "brand"): ("Nine Hills", 0.8),
+    ("p3", "net_content"): (None, 0.95),
+    ("p4", "brand"): ("Nine", 0.95),
+    ("p4", "net_content"): ("50 g", 0.2),
+}
+
+
+def predict(tables, txn):
+    """Answer what is asked now and has no answer, as enrich would."""
+    pairs = answers.asked(tables, MODEL).pairs.collect()
+    known = {row.input_hash for row in tables.read_or_empty(PREDICTIONS).collect()}
+    titles = {row.product_id: row.title for row in tables.read(PRODUCTS).where("is_current").collect()}
+    rows = [
+        answer(p.product_id, p.attribute, p.input_hash, titles[p.product_id], SAID[p.product_id, p.attribute])
+        for p in pairs
+        if p.input_hash not in known
+    ]
+    tables.append(tables.rows(rows, PREDICTIONS), PREDICTIONS, txn=txn)
+
+
+def run(tables, name="publish-1", at=NOON):
+    conf = config.load([config.BASE, "conf/local.yaml", "conf/test.yaml"], ["label.unknown_words=[n/a]"])
+    job = runs.Job(name="publish", id=name, day=at.date(), conf=conf, spark=tables.spark, tables=tables, started_at=at)
+    publish.publish(job, MODEL)
+    return job
+
+
+@pytest.fixture(scope="module")
+def published(spark, tmp_path_factory):
+    """A warehouse after a first run."""
+    tables = Tables(spark, str(tmp_path_factory.mktemp("published")))
+    tables.append(tables.rows([product(*item) for item in TITLES.items()], PRODUCTS), PRODUCTS, txn="a")
+    definitions = [definition("brand"), definition("net_content", kind="quantity")]
+    tables.append(tables.rows(definitions, ATTRIBUTE_DEFINITIONS), ATTRIBUTE_DEFINITIONS, txn="a")
+    sellers = [
+        said("p2", "brand", "oru"),
+        said("p2", "net_content", "50 g"),
+        said("p4", "brand", "Nine Hills"),
+        said("p1", "brand", "Alba", origin="model:6"),  # what a model wrote is nobody's word
+        said("p9", "brand", "Alba Botanica"),
+    ]
+    tables.append(tables.rows(sellers, CATALOG_ATTRIBUTES), CATALOG_ATTRIBUTES, txn="a")
+    gates = [gate("brand", "g1"), gate("net_content", "g2")]
+    tables.append(tables.rows(gates, GATES), GATES, txn="a")
+    predict(tables, "a")
+    return tables, run(tables)
+
+
+@pytest.fixture
+def warehouse(published, tmp_path):
+    """A copy of it, to be changed."""
+    tables, _ = published
+    shutil.copytree(tables.root, tmp_path / "warehouse")
+    return Tables(tables.spark, str(tmp_path / "warehouse"))
+
+
+def test_every_requested_pair_has_one_decision(published):
+    tables, job = published
+
+    decided = {(row.product_id, row.attribute): row.decision for row in tables.read(DECISIONS).collect()}
+
+    assert decided == {
+        ("p1", "brand"): "published",
+        ("p1", "net_content"): "published",
+        ("p2", "brand"): "confirmed",
+        ("p2", "net_content"): "confirmed",  # 1.8 oz is what 50 g converts to
+        ("p3", "brand"): "review",
+        ("p3", "net_content"): "abstained",
+        ("p4", "brand"): "review",
+        ("p4", "net_content"): "abstained",
+    }
+    assert job.counts == {
+        "requested": 8,
+        "published": 2,
+        "confirmed": 2,
+        "review": 2,
+        "abstained": 2,
+        "quarantined": 0,
+        "new_decisions": 8,
+        "withdrawn": 0,
+    }
+
+
+def test_a_published_value_is_normalised_and_replays_from_its_own_row(published):
+    tables, _ = published
+
+    rows = tables.read(ATTRIBUTES).orderBy("attribute").collect()
+
+    assert [(row.product_id, row.value, row.gate_state, row.run_id) for row in rows] == [
+        ("p1", "Alba Botanica", "provisional", "publish-1"),
+        ("p1", "75 g", "provisional", "publish-1"),
+    ]
+    for row in rows:
+        evidence = [Evidence(word=e.word, source=Source(e.source), start=e.start, end=e.end) for e in row.evidence]
+        assert replay(evidence, lambda _: TITLES["p1"]) == row.value_as_read
+
+
+def test_the_review_queue_holds_what_a_person_must_see(published):
+    tables, _ = published
+
+    rows = tables.read(REVIEW_QUEUE).orderBy("product_id").collect()
+
+    assert [(row.product_id, row.value_as_read, row.seller_value, row.reason) for row in rows] == [
+        ("p3", "Nine Hills", None, "a little below the gate"),
+        ("p4", "Nine", "Nine Hills", "the seller says otherwise"),
+    ]
+
+
+def test_a_second_run_decides_nothing_anew(warehouse):
+    before = {table.name: sorted(map(str, warehouse.read(table).collect())) for table in (ATTRIBUTES, REVIEW_QUEUE)}
+    version = warehouse.version(DECISIONS)
+
+    job = run(warehouse, "publish-2", LATER)
+
+    assert job.counts["new_decisions"] == 0
+    assert job.counts["published"] == 2
+    assert warehouse.version(DECISIONS) == version
+    after = {table.name: sorted(map(str, warehouse.read(table).collect())) for table in (ATTRIBUTES, REVIEW_QUEUE)}
+    assert after == before
+
+
+def test_values_of_people_and_closed_gates_withdraw_what_was_published(warehouse):
+    warehouse.append(
+        warehouse.rows([said("p1", "brand", "Alba Botanicals", at=LATER)], CATALOG_ATTRIBUTES),
+        CATALOG_ATTRIBUTES,
+        txn="b",
+    )
+    warehouse.append(warehouse.rows([gate("net_content", "g3", "closed", LATER)], GATES), GATES, txn="b")
+
+    job = run(warehouse, "publish-2", LATER)
+
+    assert warehouse.read(ATTRIBUTES).count() == 0
+    assert (job.counts["published"], job.counts["withdrawn"]) == (0, 2)
+    log = warehouse.read(DECISIONS).where("product_id = 'p1'").orderBy("attribute", "decided_at")
+    assert [(row.attribute, row.decision, row.reason) for row in log.collect()] == [
+        ("brand", "published", "passes a gate that is provisional"),
+        ("brand", "withdrawn", "now review: the seller says otherwise"),
+        ("brand", "review", "the seller says otherwise"),
+        ("net_content", "published", "passes a gate that is provisional"),
+        ("net_content", "withdrawn", "now abstained: the gate is closed: for the test"),
+        ("net_content", "abstained", "the gate is closed: for the test"),
+    ]
+
+
+def test_an_answer_to_a_page_that_changed_is_no_answer(warehouse):
+    renamed = product("p1", "Now ALBA BOTANICA tea 75grams")
+    gone = product("p1", TITLES["p1"]) | {"is_current": False}
+    warehouse.upsert(warehouse.rows([renamed, gone], PRODUCTS), PRODUCTS)
+
+    with pytest.raises(ContractError, match="found 6, expected the 8 requested; run enrich"):
+        run(warehouse, "publish-2", LATER)
+
+    assert warehouse.read(ATTRIBUTES).count() == 2
+    predict(warehouse, "b")
+    job = run(warehouse, "publish-3", LATER)
+    assert (job.counts["published"], job.counts["withdrawn"]) == (2, 2)
+    rows = warehouse.read(ATTRIBUTES).orderBy("attribute").collect()
+    assert [row.evidence[0].start for row in rows] == [4, 22]
+    assert [row.published_at for row in rows] == [row.published_at for row in rows]
+
+
+def test_a_run_that_died_after_its_decisions_is_mended_by_the_next(warehouse):
+    whole = sorted(map(str, warehouse.read(ATTRIBUTES).collect()))
+    for table in (ATTRIBUTES, REVIEW_QUEUE):
+        shutil.rmtree(warehouse.path(table))
+
+    job = run(warehouse, "publish-2", LATER)
+
+    assert job.counts["new_decisions"] == 0
+    assert sorted(map(str, warehouse.read(ATTRIBUTES).collect())) == whole
+    assert warehouse.read(REVIEW_QUEUE).count() == 2
+
+
+@pytest.mark.parametrize("view", sorted(path.stem for path in Path("jobs/views").glob("*.sql")))
+def test_every_view_for_analysts_runs(published, view):
+    tables, _ = published
+    for table in (ATTRIBUTES, DECISIONS, GATES, PRODUCTS):
+        tables.read(table).createOrReplaceTempView(table.name)
+
+    rows = tables.spark.sql(Path(f"jobs/views/{view}.sql").read_text(encoding="utf-8")).collect()
+
+    assert len(rows) > 0
+
+
+def test_the_last_word_of_a_person_counts(spark, tables):
+    rows = [
+        said("p1", "brand", "Old"),
+        said("p1", "brand", "New", at=LATER),
+        said("p2", "brand", "Seller"),
+        said("p2", "brand", "Audit", origin="audit"),
+        said("p3", "brand", "Model", origin="model:6"),
+        said("p4", "brand", None),
+    ]
+
+    found = answers.stated(tables.rows(rows, CATALOG_ATTRIBUTES), "seller", "audit").collect()
+
+    assert {row.product_id: (row.origin, row.stated) for row in found} == {
+        "p1": ("seller", "New"),
+        "p2": ("audit", "Audit"),
+        "p4": ("seller", None),
+    }
+
+
+def test_most_sellers_decide_how_an_open_text_is_written(spark, tables):
+    kinds = [definition("brand"), definition("form", options=[{"value": "bag", "aliases": []}])]
+    definitions = tables.rows(kinds, ATTRIBUTE_DEFINITIONS)
+    products = spark.createDataFrame([(f"p{i}", "tea") for i in range(6)], "product_id string, product_type string")
+    asked = answers.Asked(products, products, definitions, answers.records(definitions))
+    words = ["ORU", "Oru", "oru", "tea.o", "TEA.O ", "n/a"]
+    stated = spark.createDataFrame(
+        [(f"p{i}", name, word) for i, word in enumerate(words) for name in ("brand", "form")],
+        "product_id string, attribute string, stated string",
+    )
+
+    found = answers.spellings(stated, asked, reading.reader(asked.known), ["n/a"])
+
+    assert {(row.attribute, row.key): row.spelling for row in found.collect()} == {
+        ("brand", "oru"): "Oru",
+        ("brand", "teao"): "tea.o",
+    }
+
+
+def test_answers_are_written_in_the_catalogues_own_spelling(spark, tables):
+    definitions = tables.rows([definition("brand")], ATTRIBUTE_DEFINITIONS)
+    spelt = spark.createDataFrame(
+        [("tea", "brand", "teao", "tea.o")], "product_type string, attribute string, key string, spelling string"
+    )
+    frame = spark.createDataFrame(
+        [("tea", "brand", value, None) for value in ("TEA.O", "OTHER TEA", "...", None)],
+        "product_type string, attribute string, value string, stated string",
+    )
+
+    found = publish.written(frame, reading.reader(answers.records(definitions)), spelt)
+
+    assert {row.value: (row.written, row.problem) for row in found.collect()} == {
+        "TEA.O": ("tea.o", None),
+        "OTHER TEA": ("Other Tea", None),
+        "...": (None, "'...' has no letter and no digit"),
+        None: (None, None),
+    }
+
+
+def test_confidences_follow_each_gates_own_calibrator(spark):
+    steep = '{"intercept": 0.0, "kind": "logistic", "slope": 2.0}'
+    frame = spark.createDataFrame(
+        [(STRAIGHT, 0.8), (steep, 0.8), (None, 0.8), (STRAIGHT, None)], "calibrator string, score double"
+    )
+
+    rows = frame.select(reading.confidence(F.col("calibrator"), F.col("score")).alias("confidence")).collect()
+
+    assert [row.confidence for row in rows] == [0.8, pytest.approx(0.941176), None, None]

@@ -1,0 +1,111 @@
+"""The door to Delta: contracts on the way in and out, appends that happen once, constraints that hold."""
+
+from datetime import UTC, datetime
+
+import pytest
+from py4j.protocol import Py4JJavaError
+from pyspark.sql import functions as F
+
+from extractor.errors import ContractError
+from schemas.catalog_attributes import CATALOG_ATTRIBUTES
+from schemas.products import PRODUCTS
+
+NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
+
+
+def value(product: str, text: str | None, origin: str = "seller") -> dict:
+    return {
+        "product_id": product,
+        "attribute": "brand",
+        "origin": origin,
+        "observed_at": NOON,
+        "value": text,
+        "run_id": "r",
+    }
+
+
+def test_an_append_happens_once_a_transaction_even_with_other_rows(tables):
+    first = tables.append(tables.rows([value("a", "Alba")], CATALOG_ATTRIBUTES), CATALOG_ATTRIBUTES, txn="t1")
+    again = tables.append(tables.rows([value("b", "Bark")], CATALOG_ATTRIBUTES), CATALOG_ATTRIBUTES, txn="t1")
+
+    assert (first, again) == (True, False)
+    assert [row.product_id for row in tables.read(CATALOG_ATTRIBUTES).collect()] == ["a"]
+
+
+def test_a_repeated_append_computes_nothing(tables, spark):
+    calls = spark.sparkContext.accumulator(0)
+    frame = tables.rows([value("a", "Alba")], CATALOG_ATTRIBUTES)
+
+    def counted(batches):
+        for batch in batches:
+            calls.add(len(batch))
+            yield batch
+
+    nullable = ", ".join(f"{field.name} {field.dataType.simpleString()}" for field in frame.schema.fields)
+    for _ in range(2):
+        tables.append(frame.mapInPandas(counted, nullable), CATALOG_ATTRIBUTES, txn="t1")
+
+    assert calls.value == 1
+
+
+def test_a_row_that_breaks_a_check_fails_the_write_and_leaves_nothing(tables):
+    with pytest.raises(Py4JJavaError, match="known_origin"):
+        tables.append(tables.rows([value("a", "x", origin="gossip")], CATALOG_ATTRIBUTES), CATALOG_ATTRIBUTES, txn="t")
+
+    assert tables.read(CATALOG_ATTRIBUTES).count() == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (lambda frame: frame.drop("value"), r"missing \['value'\]"),
+        (lambda frame: frame.withColumn("extra", F.lit(1)), r"foreign \['extra'\]"),
+        (lambda frame: frame.withColumn("value", F.lit(1)), "'value': 'int'"),
+    ],
+)
+def test_a_frame_that_does_not_fit_its_contract_is_named_column_by_column(tables, change, says):
+    frame = tables.rows([value("a", "Alba")], CATALOG_ATTRIBUTES)
+
+    with pytest.raises(ContractError, match=says):
+        tables.append(change(frame), CATALOG_ATTRIBUTES, txn="t")
+
+    assert not tables.exists(CATALOG_ATTRIBUTES) or tables.read(CATALOG_ATTRIBUTES).count() == 0
+
+
+def test_a_missing_table_and_one_of_another_contract_are_named(tables, spark):
+    with pytest.raises(ContractError, match=r"table products .* no Delta table"):
+        tables.read(PRODUCTS)
+    spark.range(3).write.format("delta").save(tables.path(PRODUCTS))
+
+    with pytest.raises(ContractError, match="products"):
+        tables.read(PRODUCTS)
+
+
+def test_a_read_keeps_its_version_while_others_write(tables):
+    tables.append(tables.rows([value("a", "Alba")], CATALOG_ATTRIBUTES), CATALOG_ATTRIBUTES, txn="t1")
+
+    before = tables.read(CATALOG_ATTRIBUTES)
+    tables.append(tables.rows([value("b", "Bark")], CATALOG_ATTRIBUTES), CATALOG_ATTRIBUTES, txn="t2")
+
+    assert before.count() == 1
+    assert tables.read(CATALOG_ATTRIBUTES).count() == 2
+    assert tables.versions["catalog_attributes"] == tables.version(CATALOG_ATTRIBUTES)
+
+
+def test_synchronise_updates_inserts_and_deletes_to_the_frame(tables):
+    tables.upsert(tables.rows([value("a", "Alba"), value("b", "Bark")], CATALOG_ATTRIBUTES), CATALOG_ATTRIBUTES)
+
+    tables.synchronise(
+        tables.rows([value("a", "Alba Botanica"), value("c", "Coco")], CATALOG_ATTRIBUTES), CATALOG_ATTRIBUTES
+    )
+
+    found = {row.product_id: row.value for row in tables.read(CATALOG_ATTRIBUTES).collect()}
+    assert found == {"a": "Alba Botanica", "c": "Coco"}
+
+
+def test_tables_stay_readable_by_readers_of_version_one(tables, spark):
+    tables.create(CATALOG_ATTRIBUTES)
+
+    [detail] = spark.sql(f"DESCRIBE DETAIL delta.`{tables.path(CATALOG_ATTRIBUTES)}`").collect()
+
+    assert detail.minReaderVersion == 1
