@@ -144,8 +144,7 @@ def scored(rows: pd.DataFrame, part: Flow, *, match: str) -> pd.DataFrame:
     cells["confidence"] = cells["score"].where(spoken, 0.0).fillna(0.0)
     same = metrics.same_keys if match == "keys" else metrics.same_string
     cells["outcome"] = [
-        metrics.outcome(list(golds), value, same)
-        for value, golds in zip(cells["value"], cells["values"], strict=True)
+        metrics.outcome(list(golds), value, same) for value, golds in zip(cells["value"], cells["values"], strict=True)
     ]
     return cells
 

@@ -26,7 +26,7 @@ class Slot(NamedTuple):
     image_hash: str | None = None
     token_index: int | None = None
     position: int = 0
-    """Which picture, 0 is the main one."""
+    """Which of the readable pictures; 0 is the main one."""
     box: Box | None = None
     confidence: float = 0.0
     height: float = 0.0
@@ -78,7 +78,8 @@ def read(example: Example, *, max_text: int, max_ocr: int) -> Page:
 
 def _ocr_slots(example: Example) -> Iterator[Slot]:
     """Words of the OCR tokens, in page and reading order; the words of one token share its box."""
-    for picture in example.pictures:
+    # Counted among the readable: where picture 0 is broken, the next one is the main one.
+    for number, picture in enumerate(example.pictures):
         tallest = max((token.box.y2 - token.box.y1 for token in picture.tokens), default=0.0)
         first = True
         for index, token in enumerate(picture.tokens):
@@ -92,7 +93,7 @@ def _ocr_slots(example: Example) -> Iterator[Slot]:
                     not first,
                     image_hash=picture.image_hash,
                     token_index=index,
-                    position=picture.position,
+                    position=number,
                     box=token.box,
                     confidence=token.confidence,
                     height=(token.box.y2 - token.box.y1) / tallest if tallest > 0 else 0.0,

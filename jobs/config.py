@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from extractor.images import Config as Images
 from pydantic import ConfigDict, TypeAdapter, ValidationError, create_model
 
 from extractor import components, training
 from extractor.errors import ConfigError
+from extractor.images import Config as Images
 from extractor.labels import Config as Labels
 from extractor.predictor import Config as Batches
 

@@ -15,8 +15,8 @@ CROP_HEIGHT = 56
 """Height of a cut piece, pixels."""
 CROP_WIDTH = 260
 QUALITY = 74
-MARGIN = 0.35
-"""What is kept around words, as a share of their height."""
+MARGINS = (0.4, 0.12)
+"""What is kept beside and above words, as shares of their height: little, so that no other line looks in."""
 
 
 class Shown(NamedTuple):
@@ -38,11 +38,11 @@ def whole(image: Image.Image) -> Shown:
 def around(image: Image.Image, boxes: Iterable[Box]) -> Shown:
     """The piece of a picture that holds all boxes, with a margin, at reading size."""
     union = joined(boxes)
-    margin = MARGIN * (union.y2 - union.y1) * image.height
-    left = min(max(0, round(union.x1 * image.width - margin)), image.width - 1)
-    top = min(max(0, round(union.y1 * image.height - margin)), image.height - 1)
-    right = min(image.width, max(left + 1, round(union.x2 * image.width + margin)))
-    bottom = min(image.height, max(top + 1, round(union.y2 * image.height + margin)))
+    beside, above = (margin * (union.y2 - union.y1) * image.height for margin in MARGINS)
+    left = min(max(0, round(union.x1 * image.width - beside)), image.width - 1)
+    top = min(max(0, round(union.y1 * image.height - above)), image.height - 1)
+    right = min(image.width, max(left + 1, round(union.x2 * image.width + beside)))
+    bottom = min(image.height, max(top + 1, round(union.y2 * image.height + above)))
     piece = image.crop((left, top, right, bottom))
     scale = min(CROP_HEIGHT / piece.height, CROP_WIDTH / piece.width)
     size = (max(1, round(piece.width * scale)), max(1, round(piece.height * scale)))

@@ -33,6 +33,8 @@ from schemas.products import PRODUCTS
 
 SAMPLED_PAIRS = 1_000_000
 """Pairs whose route keys are collected, at most about, to cut a work list into chunks."""
+SMALLEST_TASK = 1024 * 1024
+"""Bytes; the setting that sizes our scan also cuts the reading of Delta's log, which must not fall to crumbs."""
 
 
 class Catalogue(NamedTuple):
@@ -215,7 +217,7 @@ def sized_tasks(spark: SparkSession, features: DataFrame, model: Pinned, task_pr
     size = F.avg(F.col("dim") * 2 * (F.col("num_regions") + F.col("num_tokens"))).cast("long")
     bytes_a_row = features.where(F.col("feature_schema") == model.reads.features).agg(size).collect()[0][0]
     settings = {
-        "spark.sql.files.maxPartitionBytes": str(bytes_a_row * task_products),
+        "spark.sql.files.maxPartitionBytes": str(max(SMALLEST_TASK, bytes_a_row * task_products)),
         "spark.sql.files.openCostInBytes": str(bytes_a_row),
     } if bytes_a_row else {}  # fmt: skip
     before = {key: spark.conf.get(key) for key in settings}
@@ -226,3 +228,7 @@ def sized_tasks(spark: SparkSession, features: DataFrame, model: Pinned, task_pr
     finally:
         for key, old in before.items():
             spark.conf.set(key, str(old))
+
+
+if __name__ == "__main__":
+    main()

@@ -348,11 +348,11 @@ def fingerprint(found: Findings) -> str:
 
 
 def summary(found: Findings, system: System) -> str:
-    """`facetmill 3: precision 91.2 %, recall 84.0 %, F1 87.4 %`."""
+    """`facetmill (facetmill/3) on test: precision 91.2 %, recall 84.0 %, F1 87.4 %`."""
     named = {"precision": "precision", "recall": "recall", "f1": "F1"}
     figures = {said: found.value(metric, system.name) for metric, said in named.items()}
     shown = ", ".join(f"{said} {100 * value:.1f} %" for said, value in figures.items() if value is not None)
-    return f"{system.name} {system.model_version} on {found.split}: {shown or 'nothing said'}"
+    return f"{system.name} ({system.model_version}) on {found.split}: {shown or 'nothing said'}"
 
 
 if __name__ == "__main__":

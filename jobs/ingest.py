@@ -48,22 +48,30 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         define(tables, defined)
         imports.write(job, texts, features)
-        newest = judged.where("newest")
-        moved = newest.where(F.col("fate").isin("new", "changed"))
-        num_moved = job.counts["new"] + job.counts["changed"]
-        if num_moved:
-            stated = attribute_changes(moved, tables.read_or_empty(CATALOG_ATTRIBUTES), run_id=job.id)
-            tables.append(stated, CATALOG_ATTRIBUTES, txn=f"{job.id}:catalog_attributes")
-        if num_moved or conf.image_texts.path or conf.image_features.path:
-            place_pictures(job, newest.where("fate <> 'older'"), texts, features)
-        if num_moved or num_later or job.counts["older"]:
-            usable = judged.where("fate <> 'quarantined'")
-            changed = revisions(usable, tables.read_or_empty(PRODUCTS), source=conf.source, run_id=job.id)
-            tables.upsert(changed, PRODUCTS)
+        write(job, judged, texts, features, num_later=num_later)
         if job.counts["quarantined"]:
             quarantine.add(job, refused(judged), part="products")
         for frame in (judged, texts, features):
             frame.unpersist()
+
+
+def write(job: runs.Job, judged: DataFrame, texts: DataFrame, features: DataFrame, *, num_later: int) -> None:
+    """Write values and pictures, then products; what cannot have changed is not even compared."""
+    tables, feeds_in, counts = job.tables, job.conf.ingest, job.counts
+    for table in (CATALOG_ATTRIBUTES, PRODUCT_PICTURES, PRODUCTS):
+        tables.create(table)
+    newest = judged.where("newest")
+    num_moved = counts["new"] + counts["changed"]
+    if num_moved:
+        moved = newest.where(F.col("fate").isin("new", "changed"))
+        stated = attribute_changes(moved, tables.read(CATALOG_ATTRIBUTES), run_id=job.id)
+        tables.append(stated, CATALOG_ATTRIBUTES, txn=f"{job.id}:catalog_attributes")
+    if num_moved or feeds_in.image_texts.path or feeds_in.image_features.path:
+        place_pictures(job, newest.where("fate <> 'older'"), texts, features)
+    if num_moved or num_later or counts["older"]:
+        usable = judged.where("fate <> 'quarantined'")
+        changed = revisions(usable, tables.read(PRODUCTS), source=feeds_in.source, run_id=job.id)
+        tables.upsert(changed, PRODUCTS)
 
 
 def count(job: runs.Job, judged: DataFrame) -> int:
@@ -89,13 +97,14 @@ def define(tables: Tables, defined: list[dict[str, Any]]) -> None:
 def place_pictures(job: runs.Job, current: DataFrame, texts: DataFrame, features: DataFrame) -> None:
     """Write which pictures products have; the whole table is compared only where some are gone."""
     tables = job.tables
-    stored = tables.read_or_empty(PRODUCT_PICTURES)
+    stored = tables.read(PRODUCT_PICTURES)
     uris = current.select(F.explode("images").alias("uri")).distinct()
     changes = picture_changes(current, stored, imports.known(job, uris, texts, features)).persist()
+    num_placed, num_removed = changes.agg(F.count_if(~F.col("removed")), F.count_if(F.col("removed"))).collect()[0]
     placed = changes.where("NOT removed").drop("removed")
-    if changes.where("removed").isEmpty():
+    if num_removed == 0 and num_placed > 0:
         tables.upsert(placed, PRODUCT_PICTURES)
-    else:
+    elif num_removed > 0:
         others = stored.join(changes, on=list(PRODUCT_PICTURES.key), how="left_anti")
         tables.synchronise(others.unionByName(placed), PRODUCT_PICTURES)
     changes.unpersist()
@@ -190,6 +199,7 @@ def attribute_changes(current: DataFrame, stored: DataFrame, *, run_id: str) -> 
     """What sellers state now and did not state last; a value that is no longer stated is taken back by a null."""
     last = (
         stored.where(F.col("origin") == "seller")
+        .join(current.select("product_id"), on="product_id", how="left_semi")
         .groupBy("product_id", "attribute")
         .agg(F.max_by("value", "observed_at").alias("last"), F.lit(True).alias("known"))
     )

@@ -137,3 +137,7 @@ def ending(conf: config.Conf, tables: Tables) -> list[str]:
         f"report: {conf.report.out}",
         f"{counts['requested']:,} requested = {parts}",
     ]
+
+
+if __name__ == "__main__":
+    main()

@@ -39,7 +39,13 @@ def pin(conf: config.Conf) -> Pinned:
         thing = f"{conf.enrich.model} version {resolved.version} at {resolved.folder}"
         raise ModelError(thing, f"files of hash {card.model_hash}", f"{resolved.model_hash}, as it was registered")
     reads = Schemas(ocr=card.ocr_schema, features=card.feature_schema)
-    return Pinned(conf.enrich.model, resolved.version, resolved.folder, card.model_hash, reads)
+    version = named(conf.enrich.model, resolved.version)
+    return Pinned(conf.enrich.model, version, resolved.folder, card.model_hash, reads)
+
+
+def named(model: str, number: str) -> str:
+    """A version's name in our tables, e.g. facetmill/3: numbers alone would mix the versions of two models."""
+    return f"{model}/{number}"
 
 
 def in_use(conf: config.Conf) -> Schemas:
@@ -59,7 +65,7 @@ def check(model: Pinned, used: Schemas, *, texts: DataFrame, features: DataFrame
         ("ocr_schema", model.reads.ocr, used.ocr, texts),
         ("feature_schema", model.reads.features, used.features, features),
     ):
-        thing = f"{model.name} version {model.version}, {column}"
+        thing = f"{model.version}, {column}"
         if not reads:
             continue
         if reads != conf:

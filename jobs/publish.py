@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 from extractor.errors import ContractError
 from extractor.normalise import NORMALISER_VERSION
 from jobs import answers, pinned, reading, runs
-from jobs.answers import GROUP, PAIR
+from jobs.answers import GROUP, PAIR, Asked
 from jobs.pinned import Pinned
 from schemas.attributes import ATTRIBUTES
 from schemas.catalog_attributes import CATALOG_ATTRIBUTES
@@ -47,34 +47,39 @@ def publish(job: runs.Job, model: Pinned) -> None:
     job.model_version = model.version
     predictions, gates = job.tables.read(PREDICTIONS), job.tables.read(GATES)
     asked = answers.asked(job.tables, model)
+    current = answers.current(predictions, asked.pairs, model)
     stated = answers.stated(job.tables.read(CATALOG_ATTRIBUTES), "seller", "audit")
-    unknown_words = job.conf.label.unknown_words
-    read = reading.reader(asked.known)
-    answered = with_gates(answers.current(predictions, asked.pairs, model), answers.in_force(gates, model))
-    answered = answered.join(asked.definitions.select(*GROUP[:2], "inferable"), on=list(GROUP[:2]), how="inner")
-    answered = with_stated(answered, stated, unknown_words)
-    answered = written(answered, read, answers.spellings(stated, asked, read, unknown_words))
-    decided = decide(answered, states=job.conf.publish.states, margin=job.conf.publish.review_margin).persist()
+    weighed = weigh(current, answers.in_force(gates, model), stated, asked, unknown_words=job.conf.label.unknown_words)
+    decided = decide(weighed, states=job.conf.publish.states, margin=job.conf.publish.review_margin).persist()
     job.counts |= count(decided, requested=asked.pairs.count())
 
     log = job.tables.read_or_empty(DECISIONS)
     new = changes(decided, log, job.started_at).persist()
-    job.counts |= {
-        "new_decisions": new.count(),
-        "withdrawn": new.where(F.col("decision") == Decision.WITHDRAWN).count(),
-    }
-    if job.counts["new_decisions"]:
+    num_new, num_withdrawn = new.agg(F.count("*"), F.count_if(F.col("decision") == Decision.WITHDRAWN)).collect()[0]
+    job.counts |= {"new_decisions": num_new, "withdrawn": num_withdrawn}
+    if num_new:
         # The same versions of all inputs make the same decisions: of two twins one appends.
         txn = hashlib.sha256(json.dumps([model.version, job.tables.versions], sort_keys=True).encode()).hexdigest()[:16]
         stamps = {"run_id": F.lit(job.id), "day": F.lit(job.day)}
         job.tables.append(new.withColumns(stamps), DECISIONS, txn=f"publish:{txn}")
 
-    log = job.tables.read(DECISIONS)
+    log = job.tables.read_or_empty(DECISIONS)
     standing = last(log).join(decided.select(*ANSWER), on=list(ANSWER), how="left_semi")
     job.tables.synchronise(current_attributes(standing, log, predictions, gates, model), ATTRIBUTES)
     job.tables.synchronise(current_reviews(standing, predictions, model), REVIEW_QUEUE)
     for frame in (asked.pairs, decided, new):
         frame.unpersist()
+
+
+def weigh(
+    current: DataFrame, gates: DataFrame, stated: DataFrame, asked: Asked, *, unknown_words: Sequence[str]
+) -> DataFrame:
+    """Answers with all that decides about them: gate, confidence, what people say, how the catalogue writes it."""
+    read = reading.reader(asked.known)
+    inferable = F.broadcast(asked.definitions.select("product_type", "attribute", "inferable"))
+    allowed = current.join(inferable, on=["product_type", "attribute"], how="inner")
+    known = with_stated(with_gates(allowed, gates), stated, unknown_words)
+    return written(known, read, answers.spellings(stated, asked, read, unknown_words))
 
 
 def with_gates(current: DataFrame, gates: DataFrame) -> DataFrame:

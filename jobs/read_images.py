@@ -230,3 +230,7 @@ def settled(listed: DataFrame, texts: DataFrame, features: DataFrame) -> DataFra
         .withColumnsRenamed({"new_status": "status", "new_reason": "reason"})
         .select(*PRODUCT_PICTURES.columns)
     )
+
+
+if __name__ == "__main__":
+    main()

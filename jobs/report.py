@@ -95,7 +95,7 @@ def compose(
         day=day,
         run_id=run_id,
         num_products=products.count(),
-        model="" if model is None else f"{model.name} {model.version}",
+        model="" if model is None else model.version,
         outcomes=outcomes_of(decided),
         num_holes=num_holes,
         num_filled=num_filled,

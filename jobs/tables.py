@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import reduce
+from pathlib import Path
 from typing import Any
 
 import delta.exceptions  # makes Delta's Java errors arrive as Python classes
@@ -20,7 +21,8 @@ class Tables:
 
     def __init__(self, spark: SparkSession, root: str) -> None:
         self.spark = spark
-        self.root = root.rstrip("/")
+        # Delta takes a relative path for the name of a table.
+        self.root = root.rstrip("/") if "://" in root else str(Path(root).absolute())
         self.versions: dict[str, int] = {}
         """Table to the version that this job read last: the run book keeps it."""
 

@@ -46,9 +46,10 @@ def main(argv: Sequence[str] | None = None) -> None:
             conf.registry.tracking_uri, conf.registry.experiment, artifacts_root=conf.registry.artifacts
         )
         fingerprint = identity(lesson, conf)
-        job.model_version = models.trained(conf.train.name, fingerprint)
-        if job.model_version is not None:
-            job.say(f"{conf.train.name} version {job.model_version} has learnt exactly this: nothing to train")
+        known = models.trained(conf.train.name, fingerprint)
+        if known is not None:
+            job.model_version = pinned.named(conf.train.name, known)
+            job.say(f"{job.model_version} has learnt exactly this: nothing to train")
             job.counts |= {"trained": 0}
             return
         paths = lessons.export(lesson, Path(conf.train.folder))
@@ -58,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             job.tables.rows(vocabulary_rows(job, lesson, knowledge), VOCABULARIES), VOCABULARIES, when="false"
         )
         learnt = learn(job, lesson, knowledge, taught, Path(conf.train.folder) / "runs" / fingerprint)
-        job.model_version = register(models, learnt, conf, fingerprint)
+        job.model_version = pinned.named(conf.train.name, register(models, learnt, conf, fingerprint))
         job.tables.append(job.tables.rows(score_rows(job, learnt), SCORES), SCORES, txn=f"train:{fingerprint}")
         job.counts |= {"trained": 1, "steps": learnt.fitted.steps if learnt.fitted else 0}
 
@@ -206,3 +207,7 @@ def score_rows(job: runs.Job, learnt: Learnt) -> list[dict[str, Any]]:  # as tab
         }
         for metric, (split, value) in figures.items()
     ]
+
+
+if __name__ == "__main__":
+    main()

@@ -250,9 +250,11 @@ class Network(nn.Module):
         memory = self.read(batch)
         num_M = batch.text_absent_BM.shape[1]
         input_BQ1D, seen = self.begin(memory), memory.seen
-        done_BQ, alive_BQK = ~batch.asked_BQ, None
+        done_BQ, alive_BQK, copy_BQ1 = ~batch.asked_BQ, None, batch.group_BQ[..., None]
         steps = []
         for step in range(int(batch.prefix_BQ.max()) + self.config.reads.longest_answer + 1):
+            if step > 0:
+                input_BQ1D = self.said(memory, copy_BQ1, num_M, first_step=step)
             row_BQ1D, seen = self.write(input_BQ1D, seen, memory.absent_BS, step)
             score_BQC = self.selector(row_BQ1D, memory.keys)[:, :, 0]
             absent_BQC = forbidden(batch, step, step + 1)[:, :, 0]
@@ -270,7 +272,6 @@ class Network(nn.Module):
                 alive_BQK = (same_BQC & ~absent_BQC)[..., batch.word_BQL.shape[2] :]
             copy_BQ1 = score_BQC.masked_fill(~same_BQC, -math.inf).argmax(-1, keepdim=True)
             copy_BQ1 = torch.where(forced_BQ[..., None], said.said_BQT[..., None], copy_BQ1)
-            input_BQ1D = self.said(memory, copy_BQ1, num_M, first_step=step + 1)
         return Decoded(*(torch.stack(column, dim=-1) for column in zip(*steps, strict=True)))
 
     def _say(self, score_BQC: Tensor, batch: Batch, step: int) -> Decoded:

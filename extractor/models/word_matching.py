@@ -267,8 +267,8 @@ def _runs(example: Example, wanted: Iterable[str], pictures: Pictures) -> Iterat
             for index, bullet in enumerate(example.bullets):
                 yield _run(bullet, Evidence(word="", source=Source.BULLET, field_index=index))
         elif source == "ocr":
-            for picture in example.pictures:
-                if pictures == Pictures.ALL or picture.position == 0:
+            for number, picture in enumerate(example.pictures):
+                if pictures == Pictures.ALL or number == 0:
                     yield _printed(picture)
 
 

@@ -81,7 +81,9 @@ def gelu(x: float) -> float:
     return x * 0.5 * (1 + math.erf(x / math.sqrt(2)))
 
 
-def attended(queries: list[Vector], keys: list[Vector], values: list[Vector], visible: list[list[bool]]) -> list[Vector]:
+def attended(
+    queries: list[Vector], keys: list[Vector], values: list[Vector], visible: list[list[bool]]
+) -> list[Vector]:
     """One head: softmax(q k / sqrt(width)) v over what each query may see."""
     found: list[Vector] = []
     for query, sees in zip(queries, visible, strict=True):
@@ -89,7 +91,9 @@ def attended(queries: list[Vector], keys: list[Vector], values: list[Vector], vi
             dot(query, key) / math.sqrt(len(query)) if seen else -math.inf for key, seen in zip(keys, sees, strict=True)
         ]
         shares = softmax(scores)
-        found.append([sum(share * value[i] for share, value in zip(shares, values, strict=True)) for i in range(len(query))])
+        found.append(
+            [sum(share * value[i] for share, value in zip(shares, values, strict=True)) for i in range(len(query))]
+        )
     return found
 
 
@@ -102,7 +106,11 @@ def decode(network: Network, batch: Batch) -> Decoded:
     written = [network.begin(nothing)]
     steps: list[Decoded] = []
     done_BQ = ~batch.asked_BQ
+    copy_BQ1 = torch.zeros_like(batch.group_BQ)[..., None]
+    memory = nothing
     for step in range(int(batch.prefix_BQ.max()) + network.config.reads.longest_answer + 1):
+        if step > 0:  # a copied word is embedded by the encoder rows, which written rows never change
+            written.append(network.said(memory, copy_BQ1, num_M, first_step=step))
         row_BRD = torch.cat([part_BQ1D[:, :, 0] for part_BQ1D in written], dim=1)
         visible = all_visible(absent_BS, num_Q, step)
         output_BSD, _ = network.transformer(torch.cat([input_BSD, row_BRD], dim=1), None, visible)
@@ -127,8 +135,6 @@ def decode(network: Network, batch: Batch) -> Decoded:
         done_BQ = done_BQ | (ended & (step >= batch.prefix_BQ))
         if done_BQ.all():
             break
-        # A copied word's embedding is of the encoder's rows, which written rows never change.
-        written.append(network.said(memory, copy_BQ1, num_M, first_step=step + 1))
     return Decoded(*(torch.stack(column, dim=-1) for column in zip(*steps, strict=True)))
 
 

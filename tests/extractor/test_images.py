@@ -48,7 +48,7 @@ def test_every_format_is_decoded_to_the_same_picture(kind):
 @pytest.mark.parametrize("mode", ["1", "L", "P", "RGBA", "LA", "CMYK", "YCbCr", "I;16"])
 def test_every_mode_becomes_rgb(mode):
     image = Image.new("L", (8, 4), 255 if mode == "1" else 204).convert("RGB")
-    image = Image.fromarray(np.full((4, 8), 204 * 257, np.uint16)) if mode == "I;16" else image.convert(mode)
+    image = Image.fromarray(np.full((4, 8), 204 * 256, np.uint16)) if mode == "I;16" else image.convert(mode)
 
     raster = images.decode(saved(image, "TIFF" if mode in ("CMYK", "YCbCr") else "PNG"), Config())
 

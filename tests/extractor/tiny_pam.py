@@ -18,7 +18,7 @@ from extractor.vocabulary import build
 SPELLS = bert.Config(name="random", layers=1)
 DIM = 8
 COLORS = ("red", "green", "blue")
-FORMS = ("gel", "loose leaf", "spray")
+FORMS = {"soap": ("gel", "pump bottle"), "green tea": ("loose leaf", "powder")}
 
 
 def config(**changes: Any) -> pam.Config:  # any field of pam.Config or of its `reads`
@@ -29,13 +29,13 @@ def config(**changes: Any) -> pam.Config:  # any field of pam.Config or of its `
 
 
 def definitions() -> tuple[Definition, ...]:
-    """Two product types with the same three attributes: copied, closed, and only seen."""
+    """Two product types with three attributes each: copied, closed, and only seen."""
     return tuple(
         Definition(product_type=product_type, attribute=attribute, question=question, options=options)
-        for product_type in ("soap", "green tea")
+        for product_type in FORMS
         for attribute, question, options in (
             ("brand", "which brand is it?", None),
-            ("form", "what form does it have?", {form: () for form in FORMS}),
+            ("form", "what form does it have?", dict.fromkeys(FORMS[product_type], ())),
             ("color", "what colour is it?", None),
         )
     )
@@ -45,7 +45,8 @@ def product(number: int, seed: int = 0) -> Example:
     """A product whose brand is printed or in the title, whose form is in the title, and whose colour is only seen."""
     draw = random.Random(1000 * seed + number)
     brand = " ".join("".join(draw.choices("abcdefgh", k=3)) for _ in range(draw.choice((1, 2))))
-    form, color = draw.choice(FORMS), draw.randrange(3)
+    product_type = draw.choice(tuple(FORMS))
+    form, color = draw.choice(FORMS[product_type]), draw.randrange(3)
     filler = "".join(draw.choices("uvwxyz", k=4))
     in_title = draw.random() < 0.5
     title = f"by {brand} {filler} {form}" if in_title else f"{filler} {form}"
@@ -60,7 +61,7 @@ def product(number: int, seed: int = 0) -> Example:
     features = Features(boxes, regions, np.ones((len(tokens), DIM), np.float16))
     return Example(
         product_id=f"p{number}",
-        product_type=draw.choice(("soap", "green tea")),
+        product_type=product_type,
         title=title,
         pictures=(Picture(position=0, image_hash=f"h{number}", tokens=tokens, features=features),),
         asked=(
@@ -92,7 +93,9 @@ def model(examples: Sequence[Example], seed: int = 0, min_count: int = 1, **chan
     return pam.Model.create(config(**changes), knowledge(examples, min_count), examples, seed=seed)
 
 
-def train(model: pam.Model, examples: Sequence[Example], *, steps: int, lr: float = 3e-3, batch: int = 16) -> list[float]:
+def train(
+    model: pam.Model, examples: Sequence[Example], *, steps: int, lr: float = 3e-3, batch: int = 16
+) -> list[float]:
     """The losses of some steps of AdamW."""
     torch.manual_seed(0)
     draw = random.Random(0)

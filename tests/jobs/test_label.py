@@ -9,6 +9,7 @@ from jobs import label
 from jobs.tables import Tables
 from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
 from schemas.catalog_attributes import CATALOG_ATTRIBUTES
+from schemas.enums import Kind
 from schemas.examples import EXAMPLES
 from schemas.image_texts import IMAGE_TEXTS
 from schemas.product_pictures import PRODUCT_PICTURES
@@ -146,7 +147,7 @@ def test_definitions_of_the_table_are_those_that_labels_go_by(tables):
         product_type="tea",
         attribute="brand",
         question="Which brand is it?",
-        kind="yes_no",
+        kind=Kind.YES_NO,
         options={"bags": ("tea bags",)},
         inferable=True,
     )

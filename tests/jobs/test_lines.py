@@ -9,15 +9,16 @@ import pytest
 
 from jobs.feeds import ROW
 from jobs.imports import TEXT
-from jobs.lines import image_text, parse, product, rekognition
+from jobs.lines import Row, image_text, parse, product, rekognition
 
 PRODUCT = partial(product, columns={}, attribute_columns={}, max_characters=100)
 TOKEN = {"text": "Alba", "confidence": 0.9, "box": {"x1": 0.1, "y1": 0.2, "x2": 0.3, "y2": 0.4}}
 
 
-def read(line: bytes | str, parse_line=PRODUCT, schema=ROW) -> dict[str, object]:
+def read(line: bytes | str, parse_line=PRODUCT, schema=ROW) -> Row:
     content = line if isinstance(line, bytes) else line.encode()
     batch = pa.RecordBatch.from_pylist([{"source": "file", "value": content}])
+    row: Row
     [row] = [row for read in parse(iter([batch]), parse_line, schema) for row in read.to_pylist()]
     return row
 

@@ -94,8 +94,8 @@ def test_a_crop_holds_the_boxes_of_all_words_and_little_more():
 
     shown = crops.around(image, [Box(0.1, 0.5, 0.2, 0.55), Box(0.25, 0.5, 0.4, 0.55)])
 
-    # 120 x 20 pixels and a margin of 7 around, brought to the height of a crop
-    assert (shown.width, shown.height) == (round(134 * 56 / 34), 56)
+    # 120 x 20 pixels, 8 more beside and 2 above, at the width of a crop
+    assert (shown.width, shown.height) == (260, 46)
     assert shown.uri.startswith("data:image/jpeg;base64,")
 
 
