@@ -25,7 +25,7 @@ demo: setup  ## the whole night on a sample catalogue that the project draws; en
 	$(BIN)/python -m jobs.nightly --conf $(CONF) --day $(DAY)
 
 nightly: setup  ## the steps of the night on your own catalogue: make nightly CONF=conf/mine.yaml DAY=...
-	$(BIN)/python -m jobs.nightly --conf $(CONF) --day $(DAY) --steps ingest,read_images,enrich,calibrate,publish
+	$(BIN)/python -m jobs.nightly --conf $(CONF) --day $(DAY) ingest read_images enrich calibrate publish
 
 fmt: setup  ## format and mend what a machine can
 	$(BIN)/ruff format .

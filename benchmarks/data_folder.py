@@ -20,7 +20,6 @@ from schemas.enums import Status
 from schemas.image_texts import IMAGE_TEXTS
 
 OCR_SCHEMA = "imported"
-UPDATED_AT = "2026-01-01T00:00:00Z"
 EVALUATED = ("test", "val", "dev_images")
 """The splits that may be evaluated, the first that a folder has is taken; all other rows may teach."""
 
@@ -88,7 +87,9 @@ def folds(folder: Folder, count: int, seed: int) -> Iterator[pd.Series]:
         yield scored & (folder.rows["family_id"].map(fold_of) == fold)
 
 
-def write_products(folder: Folder, held_out: pd.Series, file: Path, *, max_taught: int | None, seed: int) -> int:
+def write_products(
+    folder: Folder, held_out: pd.Series, file: Path, *, updated_at: str, max_taught: int | None, seed: int
+) -> int:
     """One JSON line a product; only rows that are not held out give catalogue values. Returns the products."""
     taught = sorted(folder.rows.loc[~held_out, "product_id"].unique())
     if max_taught is not None and len(taught) > max_taught:
@@ -100,12 +101,12 @@ def write_products(folder: Folder, held_out: pd.Series, file: Path, *, max_taugh
     with file.open("w", encoding="utf-8") as out:
         for product_id, group in rows.groupby("product_id", sort=True):
             if product_id in wanted:
-                out.write(json.dumps(_product(folder, group), ensure_ascii=False) + "\n")
+                out.write(json.dumps(_product(folder, group, updated_at), ensure_ascii=False) + "\n")
                 count += 1
     return count
 
 
-def _product(folder: Folder, group: pd.DataFrame) -> dict[str, Any]:
+def _product(folder: Folder, group: pd.DataFrame, updated_at: str) -> dict[str, Any]:
     first = group.iloc[0]
     image = first["image"]
     if image is None and folder.ocr is not None and folder.ocr.name == "ocr.jsonl":
@@ -117,7 +118,7 @@ def _product(folder: Folder, group: pd.DataFrame) -> dict[str, Any]:
         "title": first["title"],
         "bullets": list(first["bullets"]),
         "images": [] if image is None else [image],
-        "updated_at": UPDATED_AT,
+        "updated_at": updated_at,
         "attributes": {
             row["attribute"]: (row["values"][0] if len(row["values"]) else None)
             for _, row in group[~group["held_out"]].iterrows()

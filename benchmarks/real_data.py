@@ -61,7 +61,7 @@ class Flow:
         flags = [*(part for file in self.conf for part in ("--conf", file))]
         flags += [part for key, value in own.items() for part in ("--set", f"{key}={value}")]
         flags += [part for override in self.overrides for part in ("--set", override)]
-        nightly.main([*flags, "--day", DAY, "--steps", ",".join(steps)])
+        nightly.main([*flags, "--day", DAY, *steps])
 
     def table(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
         """A table of the warehouse."""
@@ -76,16 +76,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     shutil.rmtree(work, ignore_errors=True)
     work.mkdir(parents=True)
     ocr = work / "ocr.parquet" if data_folder.write_ocr(folder, work / "ocr.parquet") else None
-    base = flow(asked, folder, work / "pictures-read", ocr)
-    none_held = pd.Series(data=True, index=folder.rows.index)
-    prepare(asked, folder, base, none_held, max_taught=None)
-    base.run("ingest", "read_images")
+    pictures = flow(asked, folder, work / "pictures-read", ocr)
+    if asked.folds > 1:  # pictures are read once for all folds, before any value is known
+        prepare(asked, folder, pictures, pd.Series(data=True, index=folder.rows.index), updated_at="2026-01-01")
+        pictures.run("ingest", "read_images")
     parts = []
     for fold, held_out in enumerate(data_folder.folds(folder, asked.folds, asked.seed)):
         part = flow(asked, folder, work / f"fold-{fold}", ocr)
-        shutil.copytree(base.warehouse, part.warehouse)
-        prepare(asked, folder, part, held_out, max_taught=asked.max_taught)
-        part.run("ingest", "label", "train", "enrich")
+        if asked.folds > 1:
+            shutil.copytree(pictures.warehouse, part.warehouse)
+        prepare(asked, folder, part, held_out, updated_at="2026-01-02")
+        part.run("ingest", "read_images", "label", "train", "enrich")
         parts.append(scored(folder.rows[held_out], part, match=asked.match))
     cells = pd.concat(parts, ignore_index=True)
     result = summary(asked, folder, cells, [flow(asked, folder, work / f"fold-{k}", ocr) for k in range(asked.folds)])
@@ -123,15 +124,18 @@ def flow(asked: argparse.Namespace, folder: data_folder.Folder, work: Path, ocr:
 
 
 def prepare(
-    asked: argparse.Namespace,
-    folder: data_folder.Folder,
-    part: Flow,
-    held_out: pd.Series,
-    *,
-    max_taught: int | None,
+    asked: argparse.Namespace, folder: data_folder.Folder, part: Flow, held_out: pd.Series, *, updated_at: str
 ) -> None:
     """Write what ingest reads."""
-    data_folder.write_products(folder, held_out, part.work / "products.jsonl", max_taught=max_taught, seed=asked.seed)
+    part.work.mkdir(parents=True, exist_ok=True)
+    data_folder.write_products(
+        folder,
+        held_out,
+        part.work / "products.jsonl",
+        updated_at=updated_at,
+        max_taught=asked.max_taught,
+        seed=asked.seed,
+    )
     data_folder.write_definitions(folder, part.work / "definitions.yaml", closed=asked.closed, held_out=held_out)
 
 

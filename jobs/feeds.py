@@ -126,8 +126,10 @@ def _given(ours: str, column: Column, kind: DataType) -> Column:
 
 def _stated(columns: dict[str, Column]) -> Column:
     """Columns as a map; an empty cell says nothing, for a table has a cell for every attribute."""
-    entries = [F.struct(F.lit(name), column.cast("string")) for name, column in columns.items()]
-    return F.map_from_entries(F.filter(F.array(*entries), lambda entry: entry["col2"].isNotNull()))
+    entries = [
+        F.struct(F.lit(name).alias("key"), column.cast("string").alias("value")) for name, column in columns.items()
+    ]
+    return F.map_from_entries(F.filter(F.array(*entries), lambda entry: entry["value"].isNotNull()))
 
 
 def _problem(max_characters: int) -> Column:

@@ -25,6 +25,7 @@ from jobs.columns import spark_schema
 from jobs.config import Component
 from jobs.imports import BY_URI
 from jobs.pictures import Engine
+from jobs.pinned import in_use
 from schemas.enums import Status
 from schemas.image_features import IMAGE_FEATURES
 from schemas.image_texts import IMAGE_TEXTS
@@ -53,10 +54,13 @@ def main(argv: Sequence[str] | None = None) -> None:
             return
         ocr, regions = engine("ocr", conf.ocr), engine("regions", conf.regions)
         source = Source(root=absolute(conf.root), limits=conf.limits)
+        used = in_use(job.conf)
         hash_new(job, source)
-        read_texts(job, source, ocr)
-        read_features(job, source, regions, ocr_schema=ocr.schema)
-        settle(job, ocr.schema, regions.schema)
+        if used.ocr == ocr.schema:  # else the words are imported
+            read_texts(job, source, ocr)
+        if used.features == regions.schema:
+            read_features(job, source, regions, ocr_schema=used.ocr)
+        settle(job, used.ocr, used.features)
         count(job)
 
 

@@ -1,0 +1,79 @@
+"""One small night for all tests here: the real jobs on a small catalogue with the odd products in it."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+
+ROOT = Path(__file__).resolve().parents[2]
+OCR = "drawn-ocr"
+FEATURES = "drawn-features"
+
+
+class Night(NamedTuple):
+    """Where a night's work lies, and how to run it again."""
+
+    folder: Path
+
+    def run(self, *overrides: str, steps: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+        """Run the night (or some of its steps) as its operator would."""
+        own = {
+            "warehouse": self.folder / "warehouse",
+            "sample.out": self.folder / "catalogue",
+            "sample.truth": self.folder / "truth",
+            "sample.products": 150,
+            "sample.features_only": "true",
+            "ingest.products.path": self.folder / "catalogue" / "products*.jsonl",
+            "ingest.definitions.path": self.folder / "catalogue" / "definitions.yaml",
+            "ingest.image_texts.path": self.folder / "catalogue" / "image_texts",
+            "ingest.image_texts.ocr_schema": OCR,
+            "ingest.image_features.path": self.folder / "catalogue" / "image_features",
+            "ingest.image_features.feature_schema": FEATURES,
+            "read_images.root": self.folder / "catalogue" / "pictures",
+            "read_images.enabled": "false",
+            "train.folder": self.folder / "training",
+            "train.loop.steps": 60,
+            "registry.tracking_uri": f"sqlite:///{self.folder}/mlflow.db",
+            "registry.artifacts": self.folder / "mlflow",
+            "evaluate.truth": self.folder / "truth",
+            "report.out": self.folder / "report.html",
+            "report.pictures": self.folder / "catalogue" / "pictures",
+            "calibrate.min_judged": 3,
+        }
+        flags = [part for key, value in own.items() for part in ("--set", f"{key}={value}")]
+        flags += [part for override in overrides for part in ("--set", override)]
+        command = [
+            sys.executable,
+            "-m",
+            "jobs.nightly",
+            "--conf",
+            "conf/local.yaml",
+            "--day",
+            "2026-01-15",
+            *flags,
+            *steps,
+        ]
+        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    def table(self, name: str) -> pa.Table:
+        """A table as delta-rs reads it."""
+        return DeltaTable(str(self.folder / "warehouse" / name)).to_pyarrow_table()
+
+    def rows(self, name: str) -> list[dict]:
+        """Its rows."""
+        return self.table(name).to_pylist()
+
+
+@pytest.fixture(scope="session")
+def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
+    made = Night(tmp_path_factory.mktemp("night"))
+    done = made.run()
+    assert done.returncode == 0, done.stderr[-4000:]
+    yield made
+    shutil.rmtree(made.folder)
