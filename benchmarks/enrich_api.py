@@ -25,8 +25,9 @@ from extractor import checkpoint
 from extractor.models import word_matching
 from extractor.models.base import Knowledge
 from extractor.records import Definition, Example, Question
-from jobs import config, enrich, executor
+from jobs import config, enrich
 from jobs.session import open_session
+from jobs.workers import asking
 from schemas.model_inputs import MODEL_INPUTS
 
 APIS = ("pandas", "arrow")
@@ -48,7 +49,7 @@ def main() -> None:
     spark = open_session("benchmark", conf.spark)
     with tempfile.TemporaryDirectory() as folder:
         write_rows(Path(folder) / "rows", asked.products)
-        ask = executor.Ask(
+        ask = asking.Ask(
             folder=str(write_model(Path(folder) / "model")), shipped=False, device="cpu", batches=conf.enrich.batches
         )
         rows = spark.read.parquet(f"{folder}/rows")
@@ -108,7 +109,7 @@ def write_model(folder: Path) -> Path:
 
 
 def measure(
-    spark: SparkSession, rows: DataFrame, ask: executor.Ask, out: Path, rounds: int
+    spark: SparkSession, rows: DataFrame, ask: asking.Ask, out: Path, rounds: int
 ) -> dict[str, list[dict[str, float]]]:
     """Wall and CPU seconds of each round, after one that warms up."""
     seconds: dict[str, list[dict[str, float]]] = {api: [] for api in APIS}

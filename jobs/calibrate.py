@@ -20,10 +20,11 @@ from extractor import calibration
 from extractor.calibration import Calibrator
 from extractor.normalise import NORMALISER_VERSION
 from extractor.records import Definition
-from jobs import answers, pinned, reading, runs
+from jobs import answers, pinned, runs
 from jobs.answers import GROUP, Asked
 from jobs.config import Calibrate
 from jobs.pinned import Pinned
+from jobs.workers import reading
 from schemas.catalog_attributes import CATALOG_ATTRIBUTES
 from schemas.enums import GateState, State, Support
 from schemas.examples import EXAMPLES

@@ -19,10 +19,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from extractor.errors import ContractError
-from jobs import executor, inputs, pinned, progress, quarantine, runs
+from jobs import inputs, pinned, progress, quarantine, runs
 from jobs.inputs import ROUTE, Range
 from jobs.pinned import Pinned
 from jobs.tables import Tables
+from jobs.workers import asking
 from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
 from schemas.enums import State
 from schemas.image_features import IMAGE_FEATURES
@@ -139,7 +140,7 @@ def answer(job: runs.Job, model: Pinned, work: Work, features: DataFrame) -> Non
         sized_tasks(job.spark, features, model, conf.task_products),
         progress.ticking("enrich", "pairs", work.num_pairs, lambda: answered.value),
     ):
-        ask = executor.Ask(folder=folder, shipped=shipped, device=conf.device, batches=conf.batches)
+        ask = asking.Ask(folder=folder, shipped=shipped, device=conf.device, batches=conf.batches)
         for chunk_id, within in enumerate(chunks):
             num_bare = work.rows.where(within.holds(F.col(ROUTE)) & F.col("features_of").isNull()).count()
             tasks = max(1, math.ceil(num_bare / conf.task_products))
@@ -166,11 +167,11 @@ def cut(rows: DataFrame, num_pairs: int, chunk_pairs: int) -> list[Range]:
     return [Range(low, high) for low, high in zip([None, *starts], [*starts, None], strict=True)]
 
 
-def asked(rows: DataFrame, ask: executor.Ask, answered: Accumulator[int], *, api: str) -> DataFrame:
+def asked(rows: DataFrame, ask: asking.Ask, answered: Accumulator[int], *, api: str) -> DataFrame:
     """The model's answers to rows of schemas.model_inputs, one row a question."""
     if api == "arrow":
-        return rows.mapInArrow(partial(executor.answer_arrow, ask=ask, answered=answered), executor.ANSWER)
-    return rows.mapInPandas(partial(executor.answer_pandas, ask=ask, answered=answered), executor.ANSWER)
+        return rows.mapInArrow(partial(asking.answer_arrow, ask=ask, answered=answered), asking.ANSWER)
+    return rows.mapInPandas(partial(asking.answer_pandas, ask=ask, answered=answered), asking.ANSWER)
 
 
 def stamped(answers: DataFrame, job: runs.Job, model: Pinned, chunk_id: int) -> DataFrame:

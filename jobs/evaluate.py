@@ -25,10 +25,11 @@ from extractor.evaluation import Cell, Slice
 from extractor.labels import Config as Labels
 from extractor.labels import split_of
 from extractor.normalise import Normaliser
-from jobs import answers, findings, pinned, registry, runs
+from jobs import answers, pinned, registry, runs
 from jobs.columns import same_types, spark_schema
 from jobs.config import Evaluate
-from jobs.findings import Curve, Findings, Scored, System, Versus
+from jobs.pages import findings
+from jobs.pages.findings import Curve, Findings, Scored, System, Versus
 from jobs.pinned import Pinned
 from jobs.standing import PAIR, standing
 from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS

@@ -15,7 +15,8 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from extractor.errors import ContractError
-from jobs import definitions, feeds, imports, quarantine, runs
+from jobs import quarantine, runs
+from jobs.feeds import definitions, imports, sellers
 from jobs.tables import Tables
 from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
 from schemas.catalog_attributes import CATALOG_ATTRIBUTES
@@ -37,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     with runs.job("ingest", argv, doc=__doc__) as job:
         conf, tables = job.conf.ingest, job.tables
         defined = definitions.read(job.spark, conf.definitions, precision_target=conf.precision_target)
-        feed = feeds.products(job.spark, conf.products, max_characters=conf.max_text_characters)
+        feed = sellers.products(job.spark, conf.products, max_characters=conf.max_text_characters)
         texts = imports.image_texts(job.spark, conf.image_texts).persist()
         ocr_schema = conf.image_texts.ocr_schema
         features = imports.image_features(job.spark, conf.image_features, ocr_schema=ocr_schema).persist()

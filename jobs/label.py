@@ -16,11 +16,12 @@ from pyspark.sql import functions as F
 
 from extractor.errors import ContractError
 from extractor.records import Definition
-from jobs import config, labelling, pinned, runs
+from jobs import config, pinned, runs
 from jobs.columns import spark_schema
 from jobs.inputs import Schemas, pages
-from jobs.labelling import GROUP, LABEL, Teacher
 from jobs.tables import Tables
+from jobs.workers import labelling
+from jobs.workers.labelling import GROUP, LABEL, Teacher
 from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
 from schemas.catalog_attributes import CATALOG_ATTRIBUTES
 from schemas.enums import Kind, Pictures, Reach, Split

@@ -17,9 +17,10 @@ from pyspark.sql import functions as F
 
 from extractor.errors import ContractError
 from extractor.normalise import NORMALISER_VERSION
-from jobs import answers, pinned, reading, runs
+from jobs import answers, pinned, runs
 from jobs.answers import GROUP, PAIR, Asked
 from jobs.pinned import Pinned
+from jobs.workers import reading
 from schemas.attributes import ATTRIBUTES
 from schemas.catalog_attributes import CATALOG_ATTRIBUTES
 from schemas.decisions import DECISIONS

@@ -3,7 +3,7 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jobs.lines import PAYLOAD_CHARACTERS
+from jobs.feeds.lines import PAYLOAD_CHARACTERS
 from jobs.runs import Job
 from schemas.quarantine import QUARANTINE
 

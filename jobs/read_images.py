@@ -20,12 +20,13 @@ from pyspark.sql import functions as F
 from extractor.errors import ConfigError
 from extractor.images import S3
 from extractor.picture_reader import Source
-from jobs import pictures, progress, runs
+from jobs import progress, runs
 from jobs.columns import spark_schema
 from jobs.config import Component
-from jobs.imports import BY_URI
-from jobs.pictures import Engine
+from jobs.feeds.imports import BY_URI
 from jobs.pinned import in_use
+from jobs.workers import pictures
+from jobs.workers.pictures import Engine
 from schemas.enums import Status
 from schemas.image_features import IMAGE_FEATURES
 from schemas.image_texts import IMAGE_TEXTS

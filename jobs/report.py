@@ -21,10 +21,11 @@ from extractor import images
 from extractor.errors import ContractError, ModelError
 from extractor.evaluation import Cell
 from extractor.records import Box, Evidence
-from jobs import answers, findings, page, pinned, runs
-from jobs.cards import ORDER, Answer, Open, Page, card, line
-from jobs.findings import Findings
-from jobs.page import Mistake, Outcome, Report
+from jobs import answers, pinned, runs
+from jobs.pages import findings, page
+from jobs.pages.cards import ORDER, Answer, Open, Page, card, line
+from jobs.pages.findings import Findings
+from jobs.pages.page import Mistake, Outcome, Report
 from jobs.pinned import Pinned
 from jobs.standing import PAIR, standing
 from jobs.tables import Tables

@@ -17,7 +17,7 @@ from extractor.errors import ConfigError
 from extractor.synthetic import files
 from extractor.synthetic.files import Plan, located
 from jobs import config, progress, runs
-from jobs.drawing import WRITTEN, draw_parts
+from jobs.workers.drawing import WRITTEN, draw_parts
 
 MARKER = "drawn.json"
 """In the output folder: what is, or is being, drawn there; a folder without it is not ours to overwrite."""

@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from jobs.blobs import examine
-from jobs.imports import FEATURE, SEEN
+from jobs.feeds.blobs import examine
+from jobs.feeds.imports import FEATURE, SEEN
 
 NOT_FINITE = np.full((2, 3), np.nan, np.float16).tobytes()
 OUTSIDE = np.array([[0, 0, 1, 1], [0, 0, 2, 1]], np.float32).tobytes()

@@ -13,9 +13,10 @@ from extractor.errors import ContractError
 from extractor.evaluation import Slice
 from extractor.labels import Config as Labels
 from extractor.labels import split_of
-from jobs import answers, config, evaluate, findings, runs
+from jobs import answers, config, evaluate, runs
 from jobs.evaluate import Fact
 from jobs.inputs import Schemas
+from jobs.pages import findings
 from jobs.pinned import Pinned
 from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
 from schemas.decisions import DECISIONS

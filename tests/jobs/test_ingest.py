@@ -12,8 +12,9 @@ import pytest
 from pyspark.sql import Row, SparkSession
 
 from extractor.errors import ConfigError, ContractError
-from jobs import definitions, feeds, ingest
+from jobs import ingest
 from jobs.config import DefinitionFeed, ProductFeed
+from jobs.feeds import definitions, sellers
 from jobs.tables import Tables
 from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
 from schemas.catalog_attributes import CATALOG_ATTRIBUTES
@@ -234,7 +235,7 @@ def test_an_empty_feed_is_an_error_and_nothing_is_written(spark, tmp_path, capsy
 
 def test_a_missing_feed_is_named_by_its_key(spark, tmp_path):
     with pytest.raises(ConfigError, match=r"ingest\.products\.path.*nowhere\.jsonl"):
-        feeds.products(spark, feed(tmp_path / "nowhere.jsonl", "jsonl"), max_characters=100)
+        sellers.products(spark, feed(tmp_path / "nowhere.jsonl", "jsonl"), max_characters=100)
 
 
 # --- other formats -------------------------------------------------------------------------------------------------
@@ -265,7 +266,7 @@ def test_csv_is_read_by_its_columns_and_a_torn_line_is_a_bad_row(spark, tmp_path
     )
     columns = feed(path, "csv", columns={"product_id": "sku"}, attribute_columns={"brand": "maker"})
 
-    rows = feeds.products(spark, columns, max_characters=100).collect()
+    rows = sellers.products(spark, columns, max_characters=100).collect()
 
     first, second, third = rows
     assert (first.product_id, first.title, first.bullets) == ("a", 'Tea, "green"\nand hot', ["one", "two"])
@@ -279,7 +280,7 @@ def test_a_csv_without_a_mapped_column_is_one_clear_error(spark, tmp_path):
     path.write_text("sku,product_type,updated_at\na,tea,2026-01-01\n")
 
     with pytest.raises(ContractError, match=r"no column 'product_id', expected one for product_id; there are sku, "):
-        feeds.products(spark, feed(path, "csv"), max_characters=100)
+        sellers.products(spark, feed(path, "csv"), max_characters=100)
 
 
 def test_parquet_is_read_with_lists_maps_and_times(spark, tmp_path):
@@ -290,7 +291,7 @@ def test_parquet_is_read_with_lists_maps_and_times(spark, tmp_path):
     fields = [(name, kinds.get(name, pa.array([value]).type)) for name, value in row.items()]
     pq.write_table(pa.Table.from_pylist([row], schema=pa.schema(fields)), path)
 
-    [found] = feeds.products(spark, feed(path, "parquet"), max_characters=100).collect()
+    [found] = sellers.products(spark, feed(path, "parquet"), max_characters=100).collect()
 
     assert (found.product_id, found.images, found.attributes) == ("7", ["a"], {"brand": "Alba", "form": None})
     assert found.updated_at == "2026-01-01 00:00:00"
@@ -303,7 +304,7 @@ def test_a_parquet_column_of_a_wrong_type_is_one_clear_error(spark, tmp_path):
     pq.write_table(pa.Table.from_pylist([row]), path)
 
     with pytest.raises(ContractError, match="column 'bullets': found string, expected a type that can hold bullets"):
-        feeds.products(spark, feed(path, "parquet"), max_characters=100)
+        sellers.products(spark, feed(path, "parquet"), max_characters=100)
 
 
 # --- definitions ---------------------------------------------------------------------------------------------------

@@ -7,9 +7,9 @@ from functools import partial
 import pyarrow as pa
 import pytest
 
-from jobs.feeds import ROW
-from jobs.imports import TEXT
-from jobs.lines import Row, image_text, parse, product, rekognition
+from jobs.feeds.imports import TEXT
+from jobs.feeds.lines import Row, image_text, parse, product, rekognition
+from jobs.feeds.sellers import ROW
 
 PRODUCT = partial(product, columns={}, attribute_columns={}, max_characters=100)
 TOKEN = {"text": "Alba", "confidence": 0.9, "box": {"x1": 0.1, "y1": 0.2, "x2": 0.3, "y2": 0.4}}

@@ -10,10 +10,11 @@ from pyspark.sql import functions as F
 from extractor.errors import ContractError
 from extractor.evidence import replay
 from extractor.records import Evidence
-from jobs import answers, config, publish, reading, runs
+from jobs import answers, config, publish, runs
 from jobs.inputs import Schemas
 from jobs.pinned import Pinned
 from jobs.tables import Tables
+from jobs.workers import reading
 from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
 from schemas.attributes import ATTRIBUTES
 from schemas.catalog_attributes import CATALOG_ATTRIBUTES

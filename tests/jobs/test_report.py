@@ -13,10 +13,11 @@ from extractor.images import Config as Limits
 from extractor.images import hash_bytes
 from extractor.metrics import Point
 from extractor.records import Box, Evidence
-from jobs import answers, cards, charts, crops, page, report
-from jobs.cards import Answer, Page, Segment
+from jobs import answers, report
 from jobs.inputs import Schemas
-from jobs.page import Report
+from jobs.pages import cards, charts, crops, page
+from jobs.pages.cards import Answer, Page, Segment
+from jobs.pages.page import Report
 from jobs.pinned import Pinned
 from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
 from schemas.decisions import DECISIONS

@@ -10,8 +10,8 @@ from typing import NamedTuple
 from PIL import Image
 
 from extractor.records import Box, Evidence
-from jobs import crops
-from jobs.crops import Shown
+from jobs.pages import crops
+from jobs.pages.crops import Shown
 from schemas.enums import Decision, Source, Support
 
 HUES = 6

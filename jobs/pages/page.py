@@ -12,9 +12,9 @@ import jinja2
 from markupsafe import Markup
 
 from extractor.evaluation import Cell, Slice
-from jobs import charts
-from jobs.cards import ORDER, Card, Line
-from jobs.findings import Curve, Findings
+from jobs.pages import charts
+from jobs.pages.cards import ORDER, Card, Line
+from jobs.pages.findings import Curve, Findings
 from schemas.enums import Decision
 
 TEMPLATES = Path(__file__).parent / "templates"

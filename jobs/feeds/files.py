@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from extractor.errors import ConfigError, ContractError
 from jobs.columns import spark_schema
-from jobs.lines import ParseLine, parse
+from jobs.feeds.lines import ParseLine, parse
 
 ORIGIN = pa.schema(
     [

@@ -12,7 +12,7 @@ from pyspark import Accumulator, AccumulatorParam
 from extractor import components, picture_reader
 from extractor.errors import ContractError
 from extractor.picture_reader import Picture, Row, Source
-from jobs import blobs
+from jobs.feeds import blobs
 from schemas.enums import Status
 from schemas.image_features import IMAGE_FEATURES
 from schemas.image_texts import IMAGE_TEXTS

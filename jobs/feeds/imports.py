@@ -13,11 +13,12 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import BinaryType, DataType, IntegralType, StringType
 
 from extractor.errors import ConfigError, ContractError
-from jobs import blobs, quarantine
+from jobs import quarantine
 from jobs.columns import spark_schema
 from jobs.config import ImageFeatureFeed, ImageTextFeed
-from jobs.files import ORIGIN, existing, json_lines
-from jobs.lines import image_text, rekognition
+from jobs.feeds import blobs
+from jobs.feeds.files import ORIGIN, existing, json_lines
+from jobs.feeds.lines import image_text, rekognition
 from jobs.runs import Job
 from schemas.enums import Status
 from schemas.image_features import IMAGE_FEATURES

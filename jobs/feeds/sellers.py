@@ -22,8 +22,8 @@ from pyspark.sql.types import (
 from extractor.errors import ConfigError, ContractError
 from jobs.columns import spark_schema
 from jobs.config import ProductFeed
-from jobs.files import ORIGIN, existing, json_lines
-from jobs.lines import COLUMNS, LISTS, NUMBERED, PAYLOAD_CHARACTERS, TEXTS, ParseLine, product
+from jobs.feeds.files import ORIGIN, existing, json_lines
+from jobs.feeds.lines import COLUMNS, LISTS, NUMBERED, PAYLOAD_CHARACTERS, TEXTS, ParseLine, product
 
 ROW = pa.schema(
     [

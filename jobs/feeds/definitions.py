@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from extractor import text
 from extractor.errors import ContractError
 from jobs.config import DefinitionFeed
-from jobs.files import existing
+from jobs.feeds.files import existing
 from schemas.enums import Kind, Pictures
 
 SEPARATOR = "|"

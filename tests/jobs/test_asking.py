@@ -11,7 +11,7 @@ from extractor import checkpoint, predictor
 from extractor.models import word_matching
 from extractor.models.base import Knowledge
 from extractor.records import Definition, Example, Question
-from jobs import executor
+from jobs.workers import asking
 from schemas.model_inputs import MODEL_INPUTS
 
 BATCHES = predictor.Config(max_batch_products=2, max_batch_tokens=1000, prefetch=0, threads=1, bf16=False)
@@ -19,7 +19,7 @@ BOX = {"x1": 0.0, "y1": 0.0, "x2": 1.0, "y2": 1.0}
 
 
 @pytest.fixture
-def ask(tmp_path: Path) -> executor.Ask:
+def ask(tmp_path: Path) -> asking.Ask:
     definition = Definition(product_type="tea", attribute="brand", question="which brand")
     taught = Example(
         product_id="t", product_type="tea", title="Alba tea", asked=(Question(attribute="brand", answer="Alba"),)
@@ -36,7 +36,7 @@ def ask(tmp_path: Path) -> executor.Ask:
         ocr_schema="reader/1",
         examples_id="e",
     )
-    return executor.Ask(folder=str(tmp_path / "model"), shipped=False, device="auto", batches=BATCHES)
+    return asking.Ask(folder=str(tmp_path / "model"), shipped=False, device="auto", batches=BATCHES)
 
 
 def rows(*products: str) -> pa.RecordBatch:
@@ -63,26 +63,26 @@ def test_frames_and_arrow_batches_are_answered_alike_in_the_order_of_their_rows(
     batches = [rows("a", "mute"), rows("b")]
     frames = [batch.to_pandas() for batch in batches]
 
-    by_pandas = list(executor.answer_pandas(iter(frames), ask=ask, answered=counter()))
-    by_arrow = list(executor.answer_arrow(iter(batches), ask=ask, answered=counter()))
+    by_pandas = list(asking.answer_pandas(iter(frames), ask=ask, answered=counter()))
+    by_arrow = list(asking.answer_arrow(iter(batches), ask=ask, answered=counter()))
 
     said = pd.concat(by_pandas)
     assert list(zip(said["product_id"], said["value"], strict=True)) == [("a", "ALBA"), ("mute", None), ("b", "ALBA")]
     assert [
-        pa.RecordBatch.from_pandas(frame, schema=executor.ARROW_ANSWER, preserve_index=False) for frame in by_pandas
+        pa.RecordBatch.from_pandas(frame, schema=asking.ARROW_ANSWER, preserve_index=False) for frame in by_pandas
     ] == by_arrow
 
 
 def test_arrow_answers_come_in_the_order_of_the_table_for_spark_goes_by_position(ask):
-    [answers] = executor.answer_arrow(iter([rows("a")]), ask=ask, answered=counter())
+    [answers] = asking.answer_arrow(iter([rows("a")]), ask=ask, answered=counter())
 
-    assert answers.schema.equals(executor.ARROW_ANSWER)
+    assert answers.schema.equals(asking.ARROW_ANSWER)
 
 
 def test_answers_are_counted_as_they_are_given(ask):
     answered = counter()
 
-    answers = executor.answer_pandas(
+    answers = asking.answer_pandas(
         iter([rows("a", "b").to_pandas(), rows("c").to_pandas()]), ask=ask, answered=answered
     )
     next(answers)
@@ -95,11 +95,11 @@ def test_a_worker_loads_a_model_once_however_many_tasks_it_runs(ask):
     predictor.cached.cache_clear()
 
     for _ in range(3):
-        list(executor.answer_pandas(iter([rows("a").to_pandas()]), ask=ask, answered=counter()))
+        list(asking.answer_pandas(iter([rows("a").to_pandas()]), ask=ask, answered=counter()))
 
     assert predictor.cached.cache_info().misses == 1
 
 
 @pytest.mark.parametrize(("wanted", "found"), [("cpu", "cpu"), ("auto", "cpu"), ("cuda", "cuda")])
 def test_without_a_gpu_from_spark_only_auto_falls_back_on_the_cpu(wanted, found):
-    assert executor.device(wanted) == found
+    assert asking.device(wanted) == found

@@ -1,0 +1,1 @@
+"""What the report shows: findings, cards, crops, charts and the page around them."""

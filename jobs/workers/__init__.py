@@ -1,0 +1,1 @@
+"""What runs on executors, imported there by name: it keeps what it loads in the worker process."""
