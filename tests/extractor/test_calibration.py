@@ -103,7 +103,7 @@ def test_a_stored_calibrator_of_another_kind_is_refused(text):
     ("right", "expected"),
     [
         ([True, True, True, True], Threshold(0.6, 4, 0)),
-        ([True, True, True, False], Threshold(0.7, 3, 0)),
+        ([True, True, False, False], Threshold(0.8, 2, 0)),
         ([True, False, True, True], Threshold(0.6, 4, 1)),  # 3 of 4: exactly the target counts
         ([False, True, True, False], Threshold(None, 4, 2)),
         ([False, False, False, False], Threshold(None, 4, 4)),

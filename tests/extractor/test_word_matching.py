@@ -132,9 +132,18 @@ def test_words_of_two_pictures_never_make_one_value():
 def test_a_definition_decides_which_pictures_are_read(pictures, value):
     model = learnt(tea("x", answer="mint"), definitions=(replace(FLAVOR, pictures=pictures),))
 
-    [found] = model.predict([tea("tea", pictures=(printed(("mint", 0.1, 0.1), position=1),))])
+    two = (printed(("tea", 0.1, 0.1)), printed(("mint", 0.1, 0.1), position=1))
+    [found] = model.predict([tea("tea", pictures=two)])
 
     assert found.value == value
+
+
+def test_where_the_first_picture_cannot_be_read_the_next_is_the_main_one():
+    model = learnt(tea("x", answer="mint"), definitions=(replace(FLAVOR, pictures=Pictures.MAIN),))
+
+    [found] = model.predict([tea("tea", pictures=(printed(("mint", 0.1, 0.1), position=1),))])
+
+    assert found.value == "mint"
 
 
 def test_the_text_only_variant_reads_no_pack():
