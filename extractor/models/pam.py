@@ -401,6 +401,8 @@ class Model:
                 str(folder / WEIGHTS), error, "the weights of these settings and this knowledge"
             ) from error
         model.network.to(device).train(False)
+        for encoder in (text_encoder, words):
+            encoder.to(device)
         return model
 
     @property

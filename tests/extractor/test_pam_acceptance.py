@@ -32,10 +32,10 @@ def told(predictions):
 
 @pytest.fixture(scope="module")
 def learnt():
-    """A model that has seen 64 products; brand words are in no vocabulary, for each occurs once."""
-    examples = tiny_pam.products(64)
-    model = tiny_pam.model(examples, min_count=3)
-    tiny_pam.train(model, examples, steps=200, lr=5e-3)
+    """A model that has seen 120 products; no brand occurs ten times, so brand words are in no vocabulary."""
+    examples = tiny_pam.products(120)
+    model = tiny_pam.model(examples, min_count=10)
+    tiny_pam.train(model, examples, steps=240, lr=5e-3)
     return model, examples
 
 
@@ -119,15 +119,15 @@ def test_04_what_is_missing_leaves_finite_answers_and_a_finite_loss(learnt, miss
 
     assert len(answered) == len(missing.asked)
     assert all(0.0 <= prediction.score <= 1.0 for prediction in answered)
-    assert math.isfinite(model.loss(model.collate(model.encode([missing]))))
+    assert math.isfinite(model.loss(model.collate(model.encode([missing]))).item())
 
 
 def test_05_it_learns_sixty_four_products_by_heart(learnt):
     model, examples = learnt
 
-    answered = model.predict(examples)
+    answered = model.predict(examples[:64])
 
-    wanted = [text.keys(question.answer or "") for example in examples for question in example.asked]
+    wanted = [text.keys(question.answer or "") for example in examples[:64] for question in example.asked]
     assert [text.keys(prediction.value or "") for prediction in answered] == wanted
 
 
@@ -143,7 +143,7 @@ def test_06_it_copies_words_of_no_vocabulary_and_says_words_that_stand_nowhere(l
     ]
     copied = [p for p in right if p.attribute == "brand" and p.value is not None]
     said = [p for p in right if p.attribute == "color"]
-    assert len(copied) >= 20
+    assert len(copied) >= 15  # of 40 that training never saw; a page has about seven words
     assert all(not words & set(p.value.split()) and p.support == "printed" for p in copied)
     assert len(said) >= 30
     assert all(p.evidence[0].source == Source.VOCABULARY and p.support == "inferred" for p in said)
@@ -159,7 +159,10 @@ def test_07_it_never_says_a_word_from_outside(seed):
     asked = [example for example in examples for _ in example.asked]
     for example, prediction in zip(asked, answered, strict=True):
         vocabulary = model.knowledge.vocabularies[example.product_type, prediction.attribute]
-        shown = [*text.words(example.title)[:3], *text.words(" ".join(t.text for t in example.pictures[0].tokens))]
+        shown = [
+            *text.words(example.title or "")[:3],
+            *text.words(" ".join(t.text for t in example.pictures[0].tokens)),
+        ]
         allowed = {word.key for word in shown} | {key for word in vocabulary.words for key in text.keys(word)}
         assert set(text.keys(prediction.value or "")) <= allowed
 
@@ -186,7 +189,7 @@ def test_09_evidence_replays_to_the_value(learnt):
 
     asked = [example for example in examples for _ in example.asked]
     spoken = [(example, p) for example, p in zip(asked, answered, strict=True) if p.state == State.VALUE]
-    assert len(spoken) > 150
+    assert len(spoken) > 300
     for example, prediction in spoken:
         text_of = sources(example, vocabularies[prediction.vocab_id])
         assert replay(prediction.evidence, text_of) == prediction.value
