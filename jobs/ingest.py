@@ -285,13 +285,14 @@ def _content_hash() -> Column:
 def _same_time_problems() -> tuple[Column, Column]:
     """Two contents of one product at one time: neither is the newer one."""
     found = "product_id '%s': found other content of the same time (%s) in {}, expected one content a time"
+    moment = F.date_format("updated_at", "yyyy-MM-dd HH:mm:ss")
     other = F.exists(
         "history",
         lambda h: (h["updated_at"] == F.col("updated_at")) & (h["content_hash"] != F.col("content_hash")),
     )
     return (
-        F.when(F.col("twice"), F.format_string(found.format("another row of this feed"), "product_id", "updated_at")),
-        F.when(other, F.format_string(found.format("the catalogue"), "product_id", "updated_at")),
+        F.when(F.col("twice"), F.format_string(found.format("another row of this feed"), "product_id", moment)),
+        F.when(other, F.format_string(found.format("the catalogue"), "product_id", moment)),
     )
 
 

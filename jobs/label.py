@@ -119,12 +119,14 @@ def _content(rows: DataFrame, value: Column) -> tuple[int, ...]:
 
 def label(stated: DataFrame, shown: DataFrame, teacher: Teacher) -> DataFrame:
     """Rows of LABEL: spellings are merged group by group, then each value is looked for on its page."""
-    split_of = F.udf(partial(labelling.split, teacher=teacher), "string")
+    split_of = F.udf(lambda family_id: labelling.split(family_id, teacher), "string")
     pairs = stated.withColumn("split", split_of("family_id"))
     learnt_from = (F.col("split") == str(Split.TRAIN)).cast("long")
     counted = pairs.groupBy("product_type", "attribute", "stated").agg(F.sum(learnt_from).alias("num_products"))
     merged = counted.groupBy("product_type", "attribute").applyInPandas(
-        partial(labelling.merge, teacher=teacher), schema=spark_schema(GROUP)
+        # Spark reads the hints of functions, and a partial is none.
+        lambda group: labelling.merge(group, teacher),
+        schema=spark_schema(GROUP),
     )
     pair = F.struct(
         "attribute", "raw_value", *(name for name in GROUP.names if name not in ("product_type", "attribute"))

@@ -78,7 +78,7 @@ def _csv(spark: SparkSession, feed: ProductFeed) -> DataFrame:
 
 def _items(cell: Column, separator: str) -> Column:
     """The items of a list within a cell."""
-    trimmed = F.transform(F.split(cell, re.escape(separator)), F.trim)
+    trimmed = F.transform(F.split(cell, re.escape(separator)), lambda item: F.trim(item))  # noqa: PLW0108  # trim alone would be given the place as the characters
     return F.filter(trimmed, lambda item: item != "")
 
 

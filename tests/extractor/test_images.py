@@ -41,7 +41,7 @@ def colours(raster: images.Raster, *points: tuple[int, int]) -> list[str]:
 def test_every_format_is_decoded_to_the_same_picture(kind):
     raster = images.decode(saved(left_red_right_blue(), kind), Config())
 
-    assert (raster.width, raster.height, raster.rgb.dtype) == (40, 20, np.uint8)
+    assert (raster.width, raster.height, str(raster.rgb.dtype)) == (40, 20, "uint8")
     assert colours(raster, (5, 10), (35, 10)) == ["R", "B"]
 
 
@@ -158,7 +158,9 @@ def test_broken_bytes_give_a_picture_or_a_reason_and_nothing_else():
         for _ in range(dice.randint(1, 12)):
             content[dice.randrange(min(len(content), dice.choice([60, 20_000])))] = dice.randrange(256)
         try:
-            outcome = images.decode(bytes(content[: dice.choice([len(content), 500])]), Config(max_pixels=100_000)).rgb
+            outcome: object = images.decode(
+                bytes(content[: dice.choice([len(content), 500])]), Config(max_pixels=100_000)
+            ).rgb
         except ContractError as error:
             outcome = str(error)
         outcomes.append(outcome)

@@ -18,7 +18,7 @@ from extractor.images import Raster
 from extractor.ocr.rekognition import Config, Reader, encoded, from_rekognition_json
 
 
-def detection(kind: str, text: str, confidence: float, left: float, number: int) -> dict:
+def detection(kind: str, text: str, confidence: object, left: float, number: int) -> dict:
     """One row as the service sends it."""
     box = {"Width": 0.25, "Height": 0.125, "Left": left, "Top": 0.5}
     corners = [

@@ -1,5 +1,6 @@
 """One picture, one row: what was read, or what went wrong and whose fault it is."""
 
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -36,7 +37,7 @@ class Painter:
     schema = "painter/3/f2"
     dim = 3
 
-    def detect(self, picture: images.Raster, token_boxes: list[Box]) -> Features:
+    def detect(self, picture: images.Raster, token_boxes: Sequence[Box]) -> Features:
         half = np.ones((2, 3), np.float16)
         return Features(np.zeros((2, 4), np.float32), half, np.full((len(token_boxes), 3), 2, np.float16))
 

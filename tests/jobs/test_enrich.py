@@ -24,6 +24,8 @@ from schemas.runs import RUNS
 from tests.jobs import shelf
 from tests.jobs.shelf import definition, features, picture, product, settings, stock, texts
 
+pytestmark = pytest.mark.slow  # whole jobs on a real Spark session: minutes
+
 DEFINITIONS = [definition("tea", "brand"), definition("tea", "flavor")]
 
 

@@ -27,6 +27,8 @@ from schemas.products import PRODUCTS
 from schemas.scores import SCORES
 from schemas.truth import TRUTH
 
+pytestmark = pytest.mark.slow  # whole jobs on a real Spark session: minutes
+
 PAM = Pinned("facetmill", "7", Path(), "hash", Schemas(ocr="", features=""))
 LOOK_UP = Pinned("look-up", "1", Path(), "hash", Schemas(ocr="", features=""))
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)

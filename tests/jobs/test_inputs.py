@@ -12,6 +12,8 @@ from schemas.model_inputs import MODEL_INPUTS
 from tests.jobs import shelf
 from tests.jobs.shelf import definition, features, picture, product, texts
 
+pytestmark = pytest.mark.slow  # whole jobs on a real Spark session: minutes
+
 SCHEMAS = Schemas(ocr=shelf.OCR, features=shelf.FEATURES)
 TITLE = "Alba mint tea"
 OPTIONS = [{"value": "mint", "aliases": ["peppermint"]}]
@@ -101,7 +103,8 @@ def frames(spark, tmp_path_factory) -> dict[str, DataFrame]:
 @pytest.fixture(scope="module")
 def pages(frames) -> DataFrame:
     names = ("products", "product_pictures", "image_texts", "image_features")
-    return inputs.pages(*(frames[name] for name in names), SCHEMAS).persist()
+    products, pictures, texts, features = (frames[name] for name in names)
+    return inputs.pages(products, pictures, texts, features, SCHEMAS).persist()
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,8 @@ from schemas.image_texts import IMAGE_TEXTS
 from schemas.product_pictures import PRODUCT_PICTURES
 from schemas.runs import RUNS
 
+pytestmark = pytest.mark.slow  # whole jobs on a real Spark session: minutes
+
 GRID = "efficientnet-lite0/7x7/whole+3x3/1280/f2"
 NOBODY = "http://127.0.0.1:9"
 

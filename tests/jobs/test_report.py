@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,6 +28,8 @@ from schemas.predictions import PREDICTIONS
 from schemas.product_pictures import PRODUCT_PICTURES
 from schemas.products import PRODUCTS
 
+pytestmark = pytest.mark.slow  # whole jobs on a real Spark session: minutes
+
 MODEL = Pinned("facetmill", "7", Path(), "hash", Schemas(ocr="", features=""))
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 DAY = date(2026, 1, 15)
@@ -35,7 +38,7 @@ NEVER = 'https?:|//|src="(?!data:)|href="(?!#)|@import|url\\('
 
 
 def answer(attribute="brand", value="Alba", **changes: object):
-    plain = {
+    plain: dict[str, Any] = {
         "product_id": "p1", "product_type": "tea", "attribute": attribute, "value": value, "value_as_read": value,
         "decision": "published", "reason": "passes a gate that is provisional", "confidence": 0.93, "threshold": 0.8,
         "gate_state": "provisional", "support": "printed", "seller_value": None, "evidence": (),
@@ -52,7 +55,7 @@ def on_pack(image_hash="h", box=Box(0.1, 0.2, 0.5, 0.3)):  # noqa: B008  # an im
 
 
 def empty(**changes: object):
-    plain = {
+    plain: dict[str, Any] = {
         "day": DAY, "run_id": "report-1", "num_products": 0, "model": "", "outcomes": [], "num_holes": 0,
         "num_filled": 0, "targets": [], "cards": [], "gates": [], "review": [], "quarantine": [],
         "num_quarantined": 0, "runs": [], "findings": None, "mistakes": [],

@@ -14,6 +14,8 @@ from extractor import evidence
 from extractor.records import Box, Evidence
 from schemas.enums import Source
 
+pytestmark = pytest.mark.slow  # a whole night, twice: about ten minutes
+
 FATES = ("published", "confirmed", "review", "abstained", "quarantined")
 ANALYSTS = ("attributes", "predictions", "review_queue")
 
