@@ -58,6 +58,9 @@ class Config:
     """Steps between two looks at the validation examples."""
     patience: int
     """Evaluations without a better validation loss that end the run; 0 never does."""
+    keep: Literal["best", "last"]
+    """Weights that the model ends with: those of the best validation loss, or the last. BCE over hundreds of candidates
+    grows on validation while answers still become better (docs/log.md)."""
     checkpoint_every: int
     """Steps between two states on disk."""
     max_seconds: float
@@ -96,7 +99,7 @@ class Progress(NamedTuple):
 
 
 class Fitted(NamedTuple):
-    """How a run ended; the model holds its best weights."""
+    """How a run ended; the model holds the weights that Config.keep names."""
 
     steps: int
     best_step: int
@@ -224,7 +227,7 @@ class _Run:
         """Go from the current position to the end."""
         if self.position.stopped is None:
             self._go_on()
-        if self.best is not None:
+        if self.best is not None and self.config.keep == "best":
             resume.put_back(self.module, self.best)
         self.module.eval()
         at = self.position

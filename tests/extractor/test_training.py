@@ -35,6 +35,7 @@ CONFIG = Config(
     bf16=False,
     threads=1,
     num_workers=0,
+    keep="best",
     keep_encoded=True,
 )
 TITLES = {"tea": "green leaves to brew", "soap": "wash hands", "dog food": "chicken dinner for dogs", None: "thing"}
@@ -180,6 +181,17 @@ def test_the_best_weights_come_back_where_validation_got_worse(tmp_path):
     assert fitted.steps == fitted.best_step + 3 * 2
     assert fitted.validation_loss == min(e.validation_loss for e in fitted.history if e.validation_loss is not None)
     assert weights(model) == weights(best)
+
+
+def test_the_last_weights_are_kept_where_conf_says_so(tmp_path):
+    contrary = [replace(product, asked=(Question(attribute="kind", answer="tea"),)) for product in products(2)]
+    last, best = BagOfWords(), BagOfWords()
+    config = replace(CONFIG, steps=40, warmup_share=0.0, evaluate_every=2, patience=3)
+
+    fit(last, products(5), contrary, replace(config, keep="last"), folder=tmp_path / "a", report=silent)
+
+    fit(best, products(5), contrary, config, folder=tmp_path / "b", report=silent)
+    assert weights(last) != weights(best)
 
 
 def test_out_of_time_the_run_ends_and_says_so(tmp_path):
