@@ -159,10 +159,9 @@ def summary(
     """The figures, in percent."""
     runs = pd.concat([part.table("runs", ["job", "seconds", "status"]) for part in flows])
     seconds = runs.groupby("job")["seconds"].sum()
-    system = json.loads(asked_model(flows[0]))["name"]
     return {
         "set": folder.name,
-        "system": system,
+        "system": system_of(flows[0]),
         "split": folder.evaluated,
         "folds": asked.folds,
         "match": asked.match,
@@ -177,11 +176,11 @@ def summary(
     }
 
 
-def asked_model(part: Flow) -> str:
-    """The model section of the configuration that the train job ran with, as JSON."""
+def system_of(part: Flow) -> str:
+    """Name of the model component that the train job ran with."""
     runs = part.table("runs", ["job", "config"])
     [config] = runs.loc[runs["job"] == "train", "config"].tail(1)
-    return json.dumps(json.loads(config)["model"])
+    return str(json.loads(config)["model"]["name"])
 
 
 def figures(cells: pd.DataFrame) -> dict[str, Any]:

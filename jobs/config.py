@@ -179,7 +179,7 @@ class Enrich:
     task_products: int
     """Products a Spark task."""
     api: Literal["pandas", "arrow"]
-    """Which iterator UDF carries the batches (docs/decisions)."""
+    """Which iterator UDF carries the batches; benchmarks/enrich_api.py compares them."""
     device: str
     """cpu, cuda, or auto: the task's GPU where Spark gave it one."""
     batches: Batches
