@@ -38,6 +38,16 @@ class Group:
         """[K] the entry that is the same word as each slot; -1 where the vocabulary lacks it."""
         return np.array([self.number.get((key,), -1) for key in keys], np.int64)
 
+    def spelt(self, keys: Sequence[str], continues: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """[K] the slots within a run of neighbours that spells an entry: what a closed attribute may quote."""
+        found = np.zeros(len(keys), np.bool_)
+        for length in self._distinct_lengths:
+            for start in range(len(keys) - length + 1):
+                run = slice(start, start + length)
+                if tuple(keys[run]) in self.number and continues[start + 1 : start + length].all():
+                    found[run] = True
+        return found
+
     def positives(self, gold: Keys, slots: Sequence[str], readable: npt.NDArray[np.bool_]) -> list[Positive]:
         """Every candidate that says the next gold words, wherever it stands; none for a value out of reach."""
         found: list[Positive] = []

@@ -34,8 +34,9 @@ class Config:
     """How many times more frequent the spelling must be that a similar one is merged into."""
     min_count: int = 2
     """Training products that must share a value which no text shows; rarer ones are trimmed (MXT section 4)."""
-    keep_unprinted: bool = True
-    """Learn values that no text shows though their attribute may not be inferred, where the vocabulary has them."""
+    keep_unprinted: bool = False
+    """Learn values that no text shows though their attribute may not be inferred, where the vocabulary has them: most
+    are their seller's mistakes (docs/log.md)."""
     train: float = 0.60
     """Share of families that models learn from."""
     validation: float = 0.08
@@ -255,7 +256,7 @@ def _printed(raw: str, value: str, places: Sequence[Place], definition: Definiti
     if not reach and definition.options is None:
         reach = _pieces(wanted, places, plain)
     found = [kind for kind in Reach if kind in reach]
-    return (surface if surface is not None and definition.options is None else value), found
+    return (value if surface is None else surface), found
 
 
 def _pieces(wanted: Sequence[Sequence[str]], places: Sequence[Place], plain: Sequence[Sequence[str]]) -> list[Reach]:

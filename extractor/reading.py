@@ -17,7 +17,7 @@ from extractor.page import Slot
 from extractor.phoc import phoc
 from extractor.pieces import Pieces
 from extractor.records import Definition, Example, Features, Question
-from extractor.vocabulary import ANY_TYPE, Vocabulary, choose
+from extractor.vocabulary import SHARED, Vocabulary, choose
 from schemas.enums import Pictures, Source
 
 MAX_COUNTED = 500
@@ -66,9 +66,14 @@ class Lexicon:
     ) -> None:
         self.definitions = tuple(definitions)
         self.number = {(given.product_type, given.attribute): row for row, given in enumerate(self.definitions)}
-        shared = Group(_union(vocabularies), fallback=False) if config.vocabulary == "shared" else None
+        shared = Group(vocabularies[SHARED], fallback=False) if config.vocabulary == "shared" else None
         chosen = [choose(vocabularies, given.product_type, given.attribute) for given in self.definitions]
-        self.groups = [shared or Group(vocabulary, fallback=fallback) for vocabulary, fallback in chosen]
+        own = (Group(vocabulary, fallback=fallback) for vocabulary, fallback in chosen)
+        # A closed attribute has its options, whatever others may say.
+        self.groups = [
+            group if shared is None or given.options is not None else shared
+            for given, group in zip(self.definitions, own, strict=True)
+        ]
         self.types = {kind: row for row, kind in enumerate(sorted({given.product_type for given in self.definitions}))}
         prefixes = [text.keys(given.product_type) if config.target_prefix else () for given in self.definitions]
         self.longest_answer = config.longest_answer
@@ -201,9 +206,12 @@ class Reader:
         """One question; None where it is to be learnt and its answer is out of reach."""
         number = self.lexicon.find(example.product_type, question.attribute)
         group = self.lexicon.groups[number]
-        main_only = self.lexicon.definitions[number].pictures == Pictures.MAIN
+        definition = self.lexicon.definitions[number]
+        main_only = definition.pictures == Pictures.MAIN
         keys = [slot.key for slot in slots]
         readable = np.array([bool(slot.key) and not (main_only and slot.position > 0) for slot in slots], np.bool_)
+        if definition.options is not None:
+            readable &= group.spelt(keys, np.array([slot.continues for slot in slots], np.bool_))
         asked = Asked(number, readable, group.entries_of(keys), group.nearest(keys))
         if not learning or question.answer is None:
             return asked
@@ -241,10 +249,3 @@ def _places(slots: Sequence[Slot]) -> npt.NDArray[np.float32]:
 
 def _rows(row: Mapping[str, int], words: Iterable[str]) -> npt.NDArray[np.int64]:
     return np.array([row[word] for word in words], np.int64)
-
-
-def _union(vocabularies: Mapping[tuple[str, str], Vocabulary]) -> Vocabulary:
-    """One vocabulary for all; of two spellings of a word the first in order is kept."""
-    words = sorted({word for vocabulary in vocabularies.values() for word in vocabulary.words})
-    by_keys = {text.keys(word): word for word in reversed(words)}
-    return Vocabulary(product_type=ANY_TYPE, attribute=ANY_TYPE, words=tuple(by_keys[keys] for keys in sorted(by_keys)))

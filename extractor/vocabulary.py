@@ -14,6 +14,9 @@ ANY_TYPE = "*"
 Group = tuple[str, str]
 """(product type, attribute)."""
 
+SHARED: Group = (ANY_TYPE, "*")
+"""The words of all groups together."""
+
 Answer = tuple[str, str, str]
 """(product type, attribute, value) of a training example."""
 
@@ -36,10 +39,11 @@ class Vocabulary:
 
 
 def build(definitions: Iterable[Definition], answers: Iterable[Answer], *, min_count: int) -> dict[Group, Vocabulary]:
-    """A vocabulary a definition, and one an attribute under ('*', attribute) for product types never seen.
+    """A vocabulary a definition, one an attribute under ('*', attribute) for product types never seen, and SHARED.
 
-    A closed definition's entries are its options. An open one's are the words of the values that training gave at
-    least `min_count` times.
+    A closed definition's entries are its options and their aliases: a pack that says `decaf` is to be quoted, and
+    normalise.py makes `no` of it. An open one's are the words of the values that training gave at least `min_count`
+    times.
     """
     values: dict[Group, list[str]] = defaultdict(list)
     for product_type, attribute, value in answers:
@@ -50,9 +54,11 @@ def build(definitions: Iterable[Definition], answers: Iterable[Answer], *, min_c
         if definition.options is None:
             entries[group] = _words(values[group], min_count)
         else:
-            entries[group] = Counter(list(definition.options))
+            spellings = (spelling for option, aliases in definition.options.items() for spelling in (option, *aliases))
+            entries[group] = Counter(spellings)
     for (_, attribute), own in list(entries.items()):
         entries.setdefault((ANY_TYPE, attribute), Counter()).update(own)
+        entries.setdefault(SHARED, Counter()).update(own)
     return {
         (product_type, attribute): Vocabulary(product_type=product_type, attribute=attribute, words=_surfaces(counted))
         for (product_type, attribute), counted in entries.items()

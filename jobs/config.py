@@ -9,7 +9,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError, create_model
 
-from extractor import components, training
+from extractor import augment, components, training
 from extractor.errors import ConfigError
 from extractor.images import Config as Images
 from extractor.labels import Config as Labels
@@ -151,6 +151,7 @@ class Train:
     """Local folder of resumable state and exported inputs."""
     promote: bool
     """Make the new version champion at once; the first version of a name always is."""
+    augment: augment.Config
     loop: training.Config
 
 

@@ -48,7 +48,7 @@ class Tables:
         """A table, or none of its rows where it was never written: for tables that a first run has not."""
         if self.exists(table):
             return self.read(table)
-        return self.spark.createDataFrame([], spark_schema(table.schema))
+        return self.rows([], table)
 
     def version(self, table: Table) -> int:
         """The newest version of a table."""

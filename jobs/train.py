@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple, TypeGuard
 
-from extractor import checkpoint, components, training, vocabulary
+from extractor import augment, checkpoint, components, training, vocabulary
 from extractor.errors import ContractError
 from extractor.models.base import Knowledge, Model, Trainable
 from extractor.records import Example
@@ -67,7 +67,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 def identity(lesson: Lesson, conf: config.Conf) -> str:
     """Names what would be learnt: the same identity needs no second training."""
     loop = {key: value for key, value in asdict(conf.train.loop).items() if key not in training.HOW}
-    parts = [lesson.content, conf.model.name, asdict(conf.model.config), loop, conf.label.min_count]
+    settings = [conf.model.config, conf.train.augment]
+    parts = [lesson.content, conf.model.name, *map(asdict, settings), loop, conf.label.min_count]
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
@@ -126,9 +127,8 @@ def learn(
     model: Model = kind.create(component.config, knowledge, taught[Split.TRAIN], seed=loop.seed)
     fitted = None
     if learns(model):
-        fitted = training.fit(
-            model, taught[Split.TRAIN], taught[Split.VALIDATION], loop, folder=folder / "state", report=teller(job)
-        )
+        train = augment.augmented(taught[Split.TRAIN], knowledge.definitions, job.conf.train.augment, seed=loop.seed)
+        fitted = training.fit(model, train, taught[Split.VALIDATION], loop, folder=folder / "state", report=teller(job))
     card = checkpoint.save(
         folder / "model",
         model,

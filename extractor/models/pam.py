@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
+import numpy as np
 import torch
 from pydantic import TypeAdapter
 from safetensors import SafetensorError
@@ -38,6 +39,8 @@ from extractor.records import Definition, Example, Prediction
 from extractor.vocabulary import Vocabulary
 
 VOCABULARY, TEXT, OCR = range(3)
+SMALLEST_DEVIATION = 1e-4
+"""Below it a feature is constant, and dividing would blow up float16's rounding."""
 WEIGHTS, KNOWLEDGE = "weights.safetensors", "knowledge.json"
 DEFINITIONS = TypeAdapter(tuple[Definition, ...])
 
@@ -64,6 +67,8 @@ class Config:
     """Share of activations dropped in training (M4C: 0.1)."""
     norm: Norm = "pre"
     """Where a layer normalises; post is BERT's, pre trains from scratch at higher rates."""
+    standardise: bool = True
+    """Take the mean off region and OCR features and divide by their deviation, of the training pictures."""
     fc7: int = 0
     """Width of the detector's trainable last layer; 0 takes the features as they are (S0: 2048, fine-tuned)."""
     prev_embeds: Literal["output", "input"] = "output"
@@ -76,6 +81,8 @@ class Config:
     """Divide dot products by sqrt(D), as M4C's code does and its paper does not."""
     edit_weight: float = 0.05
     """The lambda of eqs. 6 and 7, on f_e from 0 to 100 (S0 Table 3: 0.05)."""
+    edit_dropout: float = 0.5
+    """Share of training questions that see no f_e: V holds every training answer, but not the brands to come."""
     loss: Loss = "bce"
     """bce over every candidate, or minus the log of the softmax mass of all right candidates."""
     score_bias: Literal["candidates", "zero"] = "candidates"
@@ -188,11 +195,18 @@ class Network(nn.Module):
             seen=seen,
             absent_BS=absent_BS,
             cls_BD=text_BMD[:, 0],
-            keys=self.selector.keys(word_UD, batch.word_BQL, text_BMD, ocr_BND, batch.edit_BQK),
+            keys=self.selector.keys(word_UD, batch.word_BQL, text_BMD, ocr_BND, self._edit(batch)),
             said_word_UD=self.said_norm[VOCABULARY](word_UD),
             said_copy_BKD=torch.cat([said_text_BMD, said_ocr_BND], dim=1),
             start_BQD=self.start(self.question_GF[batch.group_BQ]),
         )
+
+    def _edit(self, batch: Batch) -> Tensor:
+        """f_e [B, Q, K]; in training some questions do without."""
+        if not (self.training and self.config.edit_dropout):
+            return batch.edit_BQK
+        hidden_BQ = torch.rand(batch.group_BQ.shape, device=batch.group_BQ.device) < self.config.edit_dropout
+        return batch.edit_BQK.masked_fill(hidden_BQ[..., None], 0.0)
 
     def said(self, memory: Memory, said_BQT: Tensor, num_text: int, first_step: int) -> Tensor:
         """Decoder inputs [B, Q, T, D] for the steps after some candidates were said (MODELS 2 and 4.4)."""
@@ -305,6 +319,8 @@ class Model:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model.build(model.reader.num_candidates(examples))
+        if config.standardise:
+            model.standardise(examples)
         model.network.word_VF.copy_(_unit(words.vectors(model.lexicon.words)))
         model.network.question_GF.copy_(
             torch.cat(
@@ -316,6 +332,18 @@ class Model:
             )
         )
         return model
+
+    def standardise(self, examples: Sequence[Example]) -> None:
+        """Measure the features of training pictures."""
+        pictures = (picture for example in examples for picture in example.pictures)
+        seen = [picture.features for picture in pictures if picture.features is not None]
+        for detected, vectors in (
+            (self.network.slots.region_detected, [features.regions for features in seen]),
+            (self.network.slots.ocr_detected, [features.token_vectors for features in seen]),
+        ):
+            if sum(map(len, vectors)) > 1:
+                detected.mean.copy_(_mean(vectors))
+                detected.deviation.copy_(_deviation(vectors, detected.mean))
 
     def build(self, num_candidates: float) -> None:
         """Make the weights, fresh ones."""
@@ -429,6 +457,19 @@ def _texts(examples: Sequence[Example]) -> list[str]:
 def _unit(vectors: Vectors) -> Tensor:
     """Vectors of size 1 a float: learnt fastText and BERT differ by hundreds, the scores they start with must not."""
     return F.normalize(torch.from_numpy(vectors), dim=-1) * math.sqrt(vectors.shape[1])
+
+
+def _mean(vectors: Sequence[Vectors]) -> Tensor:
+    """[V] of arrays [?, V]."""
+    total = sum(part.sum(axis=0, dtype=np.float64) for part in vectors)
+    return torch.from_numpy(np.asarray(total / sum(map(len, vectors)), np.float32))
+
+
+def _deviation(vectors: Sequence[Vectors], mean: Tensor) -> Tensor:
+    """[V] of arrays [?, V]; a float that never changes keeps its size."""
+    total = sum(((part - mean.numpy()) ** 2).sum(axis=0, dtype=np.float64) for part in vectors)
+    deviation = torch.from_numpy(np.asarray(np.sqrt(total / sum(map(len, vectors))), np.float32))
+    return deviation.masked_fill(deviation < SMALLEST_DEVIATION, 1.0)
 
 
 def _write_knowledge(path: Path, knowledge: Knowledge) -> None:

@@ -20,13 +20,16 @@ class Detected(nn.Module):
         super().__init__()
         self.fc7 = nn.Linear(feature_dim, fc7) if fc7 and feature_dim else None
         self.width = fc7 if self.fc7 is not None else feature_dim
+        # What all pictures share says nothing, and in frozen features it is most of the vector.
+        self.mean, self.deviation = nn.Buffer(torch.zeros(feature_dim)), nn.Buffer(torch.ones(feature_dim))
 
     def forward(self, feature: Tensor) -> Tensor:
         """[..., width] of [..., V]; an absent vector (zeros) stays zeros."""
-        if self.fc7 is None:
-            return F.normalize(feature, dim=-1, eps=1e-12)
-        absent = (feature == 0).all(-1, keepdim=True)  # else fc7's bias would make something of nothing
-        return F.normalize(F.relu(self.fc7(feature)), dim=-1, eps=1e-12).masked_fill(absent, 0.0)
+        absent = (feature == 0).all(-1, keepdim=True)
+        feature = (feature - self.mean) / self.deviation
+        if self.fc7 is not None:
+            feature = F.relu(self.fc7(feature))
+        return F.normalize(feature, dim=-1, eps=1e-12).masked_fill(absent, 0.0)
 
 
 class Slots(nn.Module):

@@ -63,6 +63,7 @@ class Reader:
                 # Named, so that a missing file is an error and not a download.
                 "Det.model_path": str(models / "PP-OCRv6_det_small.onnx"),
                 "Rec.rec_batch_num": 1,  # a batch is padded to its longest line: one by one costs a fifth less
+                "Rec.rec_img_shape": [3, 48, 32],  # least width: a short line was padded to 320 pixels
                 "Rec.model_path": str(models / "PP-OCRv6_rec_small.onnx"),
                 "EngineConfig.onnxruntime.intra_op_num_threads": config.threads,
                 "EngineConfig.onnxruntime.inter_op_num_threads": config.threads,

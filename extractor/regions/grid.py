@@ -82,7 +82,8 @@ def _under(cells_GGC: npt.NDArray[np.float32], boxes: Sequence[Box]) -> Half:
         return np.zeros((0, C), dtype=np.float16)
     edges_N4 = np.asarray(boxes, dtype=np.float64)
     across_NG, down_NG = covered(edges_N4[:, 0], edges_N4[:, 2]), covered(edges_N4[:, 1], edges_N4[:, 3])
-    vectors_NC = np.einsum("ny,nx,yxc->nc", down_NG, across_NG, cells_GGC)
+    share_NGG = down_NG[:, :, None] * across_NG[:, None]
+    vectors_NC = share_NGG.reshape(len(boxes), -1).astype(np.float32) @ cells_GGC.reshape(-1, cells_GGC.shape[-1])
     return np.asarray(vectors_NC, dtype=np.float16)
 
 

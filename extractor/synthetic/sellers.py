@@ -77,7 +77,8 @@ _ENDINGS = (
     "wick",
     "wyn",
 )
-_SECOND = ("& Co", "Home", "Labs", "Farm", "Naturals", "Goods", "Bros", "House", "Works", "Valley")
+_SECOND = ("& Co", "Labs", "Farm", "Naturals")
+"""Few, so that some hundred products show each of them more than once."""
 
 
 def says(rng: Random, attribute: Attribute, value: Value | None) -> str | None:

@@ -24,8 +24,8 @@ from extractor.synthetic.things import ProductType, Value
 from schemas.enums import Kind
 
 CAFFEINE = (
-    Value("yes", printed=("caffeinated", "contains caffeine", "with caffeine")),
-    Value("no", printed=("caffeine free", "decaf", "decaffeinated", "no caffeine")),
+    Value("yes", printed=("caffeinated", "with caffeine")),
+    Value("no", printed=("caffeine free", "decaf", "no caffeine")),
 )
 
 FACTORS = tuple(Value(str(f), (f"SPF{f}",), printed=(f"SPF {f}",)) for f in (15, 20, 30, 40, 50, 70))
@@ -41,8 +41,8 @@ TEA = ProductType(
         taste(
             "flavor",
             "Which flavor does this tea have?",
-            """mint | peppermint; lavender; hibiscus; chamomile | camomile; ginger; lemon | citrus; jasmine;
-            earl grey | bergamot; rose; cinnamon; mixed berry | forest fruits; vanilla; peach; apple spice""",
+            """mint | peppermint; hibiscus; chamomile | camomile; ginger; lemon | citrus; jasmine;
+            earl grey | bergamot; rose; mixed berry | forest fruits; apple spice""",
         ),
         badge("caffeine", "Does this tea contain caffeine?", "Good to know: {}", CAFFEINE, Kind.YES_NO),
         quantity(
@@ -199,7 +199,7 @@ COOKIES = ProductType(
             "flavor",
             "Which flavor do these cookies have?",
             """chocolate chip | choc chip; oatmeal raisin; ginger; lemon; vanilla; coconut; peanut butter;
-            double chocolate; butter | shortbread; mint; hazelnut; cinnamon; salted caramel; almond""",
+            double chocolate; hazelnut; salted caramel""",
         ),
         quantity(
             "net_content",

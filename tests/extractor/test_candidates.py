@@ -50,5 +50,21 @@ def test_a_slot_is_the_entry_that_says_the_same():
     assert group("mint", "wild mint").entries_of(["wild", "mint"]).tolist() == [-1, 0]
 
 
+@pytest.mark.parametrize(
+    ("page", "breaks", "expected"),
+    [
+        (["free", "decaf", "tea"], [], [False, True, False]),
+        (["caffeine", "free", "tea"], [], [True, True, False]),
+        (["caffeine", "tea", "free"], [], [False, False, False]),
+        (["caffeine", "free"], [1], [False, False]),  # the end of one field and the beginning of the next
+        ([], [], []),
+    ],
+)
+def test_a_word_is_spelt_where_neighbours_make_up_an_entry(page, breaks, expected):
+    continues = np.array([number not in breaks for number in range(len(page))], np.bool_)
+
+    assert group("decaf", "caffeine free").spelt(page, continues).tolist() == expected
+
+
 def test_nearness_goes_by_the_single_words_of_entries():
     assert group("wild mint").nearest(["mint"]).tolist() == [100]

@@ -126,10 +126,16 @@ def test_the_sellers_own_slip_is_learnt_where_only_it_is_printed():
     assert found.value == "alba botanca"
 
 
-def test_a_closed_value_keeps_its_options_name_and_is_reached_by_an_alias():
-    found = label("aerosol", known("spray"), page("Insect Aerosol", [], []), FORM, Config())
+def test_a_closed_value_is_learnt_as_the_alias_that_the_page_prints():
+    found = label("spray", known("spray"), page("Insect Aerosol", [], []), FORM, Config())
 
-    assert (found.value, found.reach) == ("spray", (Reach.TITLE, Reach.VOCABULARY))
+    assert (found.value, found.reach) == ("Aerosol", (Reach.TITLE, Reach.VOCABULARY))
+
+
+def test_a_closed_value_that_no_text_shows_keeps_its_options_name():
+    found = label("aerosol", known("spray"), page("Insect away", [], []), FORM, Config(keep_unprinted=True))
+
+    assert (found.value, found.reach) == ("spray", (Reach.VOCABULARY,))
 
 
 def test_words_that_stand_in_two_places_reach_the_value_between_them():
@@ -174,7 +180,9 @@ def test_a_value_that_stands_nowhere_is_marked_and_keeps_its_value():
 
 
 def test_a_rare_value_is_trimmed_where_no_text_shows_it():
-    found = label("Alba", known("Alba", count=1), page("green tea", [], []), BRAND, Config(min_count=2))
+    config = Config(min_count=2, keep_unprinted=True)
+
+    found = label("Alba", known("Alba", count=1), page("green tea", [], []), BRAND, config)
 
     assert found.reason == "printed nowhere and rare: 1 training products, at least 2 needed"
 

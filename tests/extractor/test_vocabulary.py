@@ -3,7 +3,7 @@
 import pytest
 
 from extractor.records import Definition
-from extractor.vocabulary import ANY_TYPE, Vocabulary, build, choose
+from extractor.vocabulary import ANY_TYPE, SHARED, Vocabulary, build, choose
 
 OPEN = Definition(product_type="tea", attribute="flavor", question="what flavor is it?")
 CLOSED = Definition(
@@ -34,10 +34,16 @@ def test_a_word_with_a_hyphen_is_one_entry():
     assert build([OPEN], answers, min_count=1)["tea", "flavor"].words == ("mint", "sugar-free")
 
 
-def test_a_closed_vocabulary_holds_whole_options_and_nothing_that_training_said():
+def test_a_closed_vocabulary_holds_whole_options_with_their_aliases_and_nothing_that_training_said():
     answers = [("tea", "item_form", "powder")] * 5
 
-    assert build([CLOSED], answers, min_count=1)["tea", "item_form"].words == ("Loose Leaf", "Tea Bag")
+    assert build([CLOSED], answers, min_count=1)["tea", "item_form"].words == ("loose", "Loose Leaf", "Tea Bag")
+
+
+def test_the_shared_vocabulary_holds_the_words_of_all_groups():
+    vocabularies = build([OPEN, CLOSED], [("tea", "flavor", "wild mint")], min_count=1)
+
+    assert vocabularies[SHARED].words == ("loose", "Loose Leaf", "mint", "Tea Bag", "wild")
 
 
 def test_answers_without_a_definition_are_no_words():

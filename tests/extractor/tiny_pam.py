@@ -24,7 +24,9 @@ FORMS = {"soap": ("gel", "pump bottle"), "green tea": ("loose leaf", "powder")}
 def config(**changes: Any) -> pam.Config:  # any field of pam.Config or of its `reads`
     """The tiny sizes, with some fields changed."""
     reads = {name: changes.pop(name) for name in list(changes) if name in Reads.__dataclass_fields__}
-    tiny = pam.Config(text=SPELLS, words=SPELLS, width=32, layers=2, heads=4, dropout=0.0, reads=Reads(**reads))
+    tiny = pam.Config(
+        text=SPELLS, words=SPELLS, width=32, layers=2, heads=4, dropout=0.0, edit_dropout=0.0, reads=Reads(**reads)
+    )
     return replace(tiny, **changes)
 
 
