@@ -38,6 +38,7 @@ class Night(NamedTuple):
             "read_images.root": self.folder / "catalogue" / "pictures",
             "read_images.enabled": "false",
             "train.folder": self.folder / "training",
+            "train.augment.copies": 1,
             "train.loop.steps": 60,
             "registry.tracking_uri": f"sqlite:///{self.folder}/mlflow.db",
             "registry.artifacts": self.folder / "mlflow",
