@@ -173,7 +173,7 @@ class Enrich:
 
     model: str
     """Registered name."""
-    version: str
+    version: str | int
     """A version, or an alias such as champion; resolved once a run."""
     chunk_pairs: int
     """(product, attribute) pairs a chunk: a chunk is one commit."""

@@ -33,7 +33,7 @@ def pin(conf: config.Conf) -> Pinned:
     where = registry.connect(
         conf.registry.tracking_uri, conf.registry.experiment, artifacts_root=conf.registry.artifacts
     )
-    resolved = where.resolve(conf.enrich.model, conf.enrich.version)
+    resolved = where.resolve(conf.enrich.model, str(conf.enrich.version))
     card = checkpoint.read_card(resolved.folder)
     if card.model_hash != resolved.model_hash:
         thing = f"{conf.enrich.model} version {resolved.version} at {resolved.folder}"

@@ -20,7 +20,6 @@ from schemas.gates import GATES
 from schemas.predictions import PREDICTIONS
 from schemas.products import PRODUCTS
 
-pytestmark = pytest.mark.slow  # whole jobs on a real Spark session: minutes
 
 MODEL = Pinned("facetmill", "7", Path(), "hash", Schemas(ocr="", features=""))
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)

@@ -24,7 +24,6 @@ from schemas.runs import RUNS
 from tests.jobs import shelf
 from tests.jobs.shelf import definition, features, picture, product, settings, stock, texts
 
-pytestmark = pytest.mark.slow  # whole jobs on a real Spark session: minutes
 
 DEFINITIONS = [definition("tea", "brand"), definition("tea", "flavor")]
 
@@ -124,7 +123,9 @@ def test_every_pair_that_definitions_ask_is_answered_with_its_model_and_evidence
         ("c", "brand"): ("error", None, None), ("c", "flavor"): ("error", None, None),
         ("d", "brand"): ("unknown", None, None), ("d", "flavor"): ("unknown", None, None),
     }  # fmt: skip
-    assert {(row["model_name"], row["model_version"]) for row in story.answers.values()} == {("facetmill", "1")}
+    assert {(row["model_name"], row["model_version"]) for row in story.answers.values()} == {
+        ("facetmill", "facetmill/1")
+    }
     assert [word["image_hash"] for word in story.answers["a", "brand"]["evidence"]] == ["ia"]
 
 

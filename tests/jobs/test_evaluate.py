@@ -27,7 +27,6 @@ from schemas.products import PRODUCTS
 from schemas.scores import SCORES
 from schemas.truth import TRUTH
 
-pytestmark = pytest.mark.slow  # whole jobs on a real Spark session: minutes
 
 PAM = Pinned("facetmill", "7", Path(), "hash", Schemas(ocr="", features=""))
 LOOK_UP = Pinned("look-up", "1", Path(), "hash", Schemas(ocr="", features=""))

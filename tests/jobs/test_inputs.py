@@ -12,7 +12,6 @@ from schemas.model_inputs import MODEL_INPUTS
 from tests.jobs import shelf
 from tests.jobs.shelf import definition, features, picture, product, texts
 
-pytestmark = pytest.mark.slow  # whole jobs on a real Spark session: minutes
 
 SCHEMAS = Schemas(ocr=shelf.OCR, features=shelf.FEATURES)
 TITLE = "Alba mint tea"

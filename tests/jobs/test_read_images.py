@@ -2,6 +2,7 @@
 
 import hashlib
 import zlib
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -9,17 +10,17 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
-from extractor.ocr.rapidocr import Config as RapidOcr
-from jobs import read_images
+from jobs import config, read_images
 from jobs.tables import Tables
 from schemas.image_features import IMAGE_FEATURES
 from schemas.image_texts import IMAGE_TEXTS
 from schemas.product_pictures import PRODUCT_PICTURES
 from schemas.runs import RUNS
 
-pytestmark = pytest.mark.slow  # whole jobs on a real Spark session: minutes
 
 GRID = "efficientnet-lite0/7x7/whole+3x3/1280/f2"
+OCR = config.load([config.BASE, "conf/local.yaml"]).read_images.ocr.config
+OTHER = replace(OCR, side=320)
 NOBODY = "http://127.0.0.1:9"
 
 
@@ -92,7 +93,7 @@ def test_each_picture_is_read_once_whatever_the_number_of_its_products(shop):
     same = {pictures[key].image_hash for key in [("p-vanilla.png", 0), ("p-copy.png", 0), ("twin", 0)]}
     assert same == {hashlib.sha256(pack("Vanilla")).hexdigest()}
     assert sorted(token.text for row in texts for token in row.tokens) == ["Ginger", "Lemon", "Vanilla"]
-    assert {row.ocr_schema for row in texts} == {RapidOcr().schema}
+    assert {row.ocr_schema for row in texts} == {OCR.schema}
     assert pictures["p-vanilla.png", 1].image_hash == pictures["p-cmyk.jpg", 0].image_hash
 
 
@@ -131,7 +132,7 @@ def test_features_are_ten_regions_and_one_vector_a_word(shop):
 
     assert len(rows) == 3
     for row in rows:
-        assert (row.feature_schema, row.ocr_schema) == (GRID, RapidOcr().schema)
+        assert (row.feature_schema, row.ocr_schema) == (GRID, OCR.schema)
         assert (row.num_regions, row.dim, row.num_tokens) == (10, 1280, 1)
         assert np.isfinite(np.frombuffer(row.regions, "<f2")).all()
         assert len(row.token_vectors) == 2 * 1280
@@ -182,8 +183,8 @@ def test_another_engine_reads_again_and_word_vectors_follow_it(tables, tmp_path)
 
     schemas = {row.ocr_schema for row in tables.read(IMAGE_TEXTS).collect()}
     [features] = tables.read(IMAGE_FEATURES).collect()
-    assert schemas == {RapidOcr().schema, RapidOcr(side=320).schema}
-    assert features.ocr_schema == RapidOcr(side=320).schema
+    assert schemas == {OCR.schema, OTHER.schema}
+    assert features.ocr_schema == OTHER.schema
     assert counts(tables)["read"] == 1
 
 

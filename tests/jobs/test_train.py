@@ -19,7 +19,6 @@ from schemas.vocabularies import VOCABULARIES
 from tests.jobs import shelf
 from tests.jobs.shelf import definition, example, features, picture, product, settings, stock, texts
 
-pytestmark = pytest.mark.slow  # whole jobs on a real Spark session: minutes
 
 PRODUCTS = {name: product(name, f"{name} tea") for name in ("ann", "bob", "cid", "dan", "eve", "fay")}
 TINY_PAM = (

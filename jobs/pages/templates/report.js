@@ -1,5 +1,5 @@
 "use strict";
-// Filters: what carries data-type or data-attribute shows only while it fits what is chosen.
+/* Filters: what carries data-type or data-attribute shows only while it fits what is chosen. */
 const chosen = { type: document.getElementById("type"), attribute: document.getElementById("attribute") };
 
 function fits(element, key) {
