@@ -20,7 +20,6 @@ from schemas.gates import GATES
 from schemas.predictions import PREDICTIONS
 from schemas.products import PRODUCTS
 
-
 MODEL = Pinned("facetmill", "7", Path(), "hash", Schemas(ocr="", features=""))
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 LATER = datetime(2026, 1, 16, 12, tzinfo=UTC)

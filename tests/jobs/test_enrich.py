@@ -24,7 +24,6 @@ from schemas.runs import RUNS
 from tests.jobs import shelf
 from tests.jobs.shelf import definition, features, picture, product, settings, stock, texts
 
-
 DEFINITIONS = [definition("tea", "brand"), definition("tea", "flavor")]
 
 

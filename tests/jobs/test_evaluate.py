@@ -27,7 +27,6 @@ from schemas.products import PRODUCTS
 from schemas.scores import SCORES
 from schemas.truth import TRUTH
 
-
 PAM = Pinned("facetmill", "7", Path(), "hash", Schemas(ocr="", features=""))
 LOOK_UP = Pinned("look-up", "1", Path(), "hash", Schemas(ocr="", features=""))
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)

@@ -25,7 +25,6 @@ from schemas.products import PRODUCTS
 from schemas.quarantine import QUARANTINE
 from schemas.runs import RUNS
 
-
 DEFINITIONS = """
 - {product_type: tea, attribute: brand, question: "Which brand is it?"}
 - product_type: tea

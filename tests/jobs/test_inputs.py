@@ -12,7 +12,6 @@ from schemas.model_inputs import MODEL_INPUTS
 from tests.jobs import shelf
 from tests.jobs.shelf import definition, features, picture, product, texts
 
-
 SCHEMAS = Schemas(ocr=shelf.OCR, features=shelf.FEATURES)
 TITLE = "Alba mint tea"
 OPTIONS = [{"value": "mint", "aliases": ["peppermint"]}]

@@ -10,7 +10,6 @@ from jobs.nightly import Took
 from tests.jobs import shelf
 from tests.jobs.shelf import definition, example, product, settings, stock
 
-
 FATES = {"requested": 10, "published": 4, "confirmed": 3, "review": 1, "abstained": 1, "quarantined": 1}
 
 

@@ -17,7 +17,6 @@ from schemas.image_texts import IMAGE_TEXTS
 from schemas.product_pictures import PRODUCT_PICTURES
 from schemas.runs import RUNS
 
-
 GRID = "efficientnet-lite0/7x7/whole+3x3/1280/f2"
 OCR = config.load([config.BASE, "conf/local.yaml"]).read_images.ocr.config
 OTHER = replace(OCR, side=320)

@@ -28,7 +28,6 @@ from schemas.predictions import PREDICTIONS
 from schemas.product_pictures import PRODUCT_PICTURES
 from schemas.products import PRODUCTS
 
-
 MODEL = Pinned("facetmill", "7", Path(), "hash", Schemas(ocr="", features=""))
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 DAY = date(2026, 1, 15)

@@ -12,7 +12,6 @@ from extractor.synthetic import files, noise
 from jobs import sample
 from schemas.truth import TRUTH
 
-
 DAY = "2026-01-15"
 READINGS = ("ingest.image_texts.ocr_schema=reader/1", "ingest.image_features.feature_schema=net/1280")
 

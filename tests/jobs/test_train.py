@@ -19,7 +19,6 @@ from schemas.vocabularies import VOCABULARIES
 from tests.jobs import shelf
 from tests.jobs.shelf import definition, example, features, picture, product, settings, stock, texts
 
-
 PRODUCTS = {name: product(name, f"{name} tea") for name in ("ann", "bob", "cid", "dan", "eve", "fay")}
 TINY_PAM = (
     "model.name=pam", "model.width=12", "model.layers=1", "model.heads=2", "model.text.name=random",
