@@ -86,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         if asked.folds > 1:
             shutil.copytree(pictures.warehouse, part.warehouse)
         prepare(asked, folder, part, held_out, updated_at="2026-01-02")
-        part.run("ingest", "read_images", "label", "train", "enrich")
+        part.run("ingest", "read_images", "label", "train", f"enrich:{only(folder.rows[held_out], part.work)}")
         parts.append(scored(folder.rows[held_out], part, match=asked.match))
     cells = pd.concat(parts, ignore_index=True)
     result = summary(asked, folder, cells, [flow(asked, folder, work / f"fold-{k}", ocr) for k in range(asked.folds)])
@@ -137,6 +137,14 @@ def prepare(
         seed=asked.seed,
     )
     data_folder.write_definitions(folder, part.work / "definitions.yaml", closed=asked.closed, held_out=held_out)
+
+
+def only(rows: pd.DataFrame, work: Path) -> Path:
+    """A conf file that asks of the evaluated products alone."""
+    names = ", ".join(f"'{product_id}'" for product_id in sorted(rows["product_id"].unique()))
+    file = work / "only.yaml"
+    file.write_text(json.dumps({"enrich": {"where": f"product_id IN ({names})"}}), encoding="utf-8")
+    return file
 
 
 def scored(rows: pd.DataFrame, part: Flow, *, match: str) -> pd.DataFrame:

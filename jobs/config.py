@@ -175,6 +175,8 @@ class Enrich:
     """Registered name."""
     version: str | int
     """A version, or an alias such as champion; resolved once a run."""
+    where: str
+    """SQL over the columns of products: whom to ask; empty asks all."""
     chunk_pairs: int
     """(product, attribute) pairs a chunk: a chunk is one commit."""
     task_products: int

@@ -15,10 +15,11 @@ from functools import partial
 from typing import NamedTuple
 
 from pyspark import Accumulator
+from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from extractor.errors import ContractError
+from extractor.errors import ConfigError, ContractError
 from jobs import inputs, pinned, progress, quarantine, runs
 from jobs.inputs import ROUTE, Range
 from jobs.pinned import Pinned
@@ -60,7 +61,7 @@ class Work(NamedTuple):
 def main(argv: Sequence[str] | None = None) -> None:
     """The story of the job."""
     with runs.job("enrich", argv, doc=__doc__) as job:
-        catalogue = read(job.tables)
+        catalogue = read(job.tables, where=job.conf.enrich.where)
         requested = count_requested(job, catalogue)
         model = pinned.pin(job.conf)
         job.model_version = model.version
@@ -76,15 +77,25 @@ def main(argv: Sequence[str] | None = None) -> None:
         job.counts |= {"predicted": num_answers, "errors": num_errors}
 
 
-def read(tables: Tables) -> Catalogue:
+def read(tables: Tables, *, where: str = "") -> Catalogue:
     """What stands in the warehouse now; a catalogue may have no pictures, but it has products and definitions."""
+    products = tables.read(PRODUCTS).where("is_current")
     return Catalogue(
-        products=tables.read(PRODUCTS).where("is_current"),
+        products=wanted(products, where) if where else products,
         pictures=tables.read_or_empty(PRODUCT_PICTURES),
         texts=tables.read_or_empty(IMAGE_TEXTS),
         features=tables.read_or_empty(IMAGE_FEATURES),
         definitions=tables.read(ATTRIBUTE_DEFINITIONS),
     )
+
+
+def wanted(products: DataFrame, where: str) -> DataFrame:
+    """The products that an operator's condition names."""
+    try:
+        return products.where(where)
+    except (ParseException, AnalysisException) as error:
+        found = f"{where!r} ({error.getCondition() or 'not understood'})"
+        raise ConfigError("enrich.where", found, f"SQL over {', '.join(products.columns)}") from error
 
 
 def count_requested(job: runs.Job, catalogue: Catalogue) -> int:

@@ -27,7 +27,7 @@ class Night(NamedTuple):
             "warehouse": self.folder / "warehouse",
             "sample.out": self.folder / "catalogue",
             "sample.truth": self.folder / "truth",
-            "sample.products": 150,
+            "sample.products": 200,
             "sample.features_only": "true",
             "ingest.products.path": self.folder / "catalogue" / "products*.jsonl",
             "ingest.definitions.path": self.folder / "catalogue" / "definitions.yaml",
@@ -38,14 +38,16 @@ class Night(NamedTuple):
             "read_images.root": self.folder / "catalogue" / "pictures",
             "read_images.enabled": "false",
             "train.folder": self.folder / "training",
-            "train.augment.copies": 1,
-            "train.loop.steps": 60,
+            "train.augment.copies": 2,
+            "train.loop.steps": 150,
             "registry.tracking_uri": f"sqlite:///{self.folder}/mlflow.db",
             "registry.artifacts": self.folder / "mlflow",
             "evaluate.truth": self.folder / "truth",
             "report.out": self.folder / "report.html",
             "report.pictures": self.folder / "catalogue" / "pictures",
-            "calibrate.min_judged": 3,
+            # A small night must publish something: what it publishes is held against its evidence, not the truth.
+            "calibrate.min_judged": 2,
+            "calibrate.prior_strength": 1.0,
         }
         flags = [part for key, value in own.items() for part in ("--set", f"{key}={value}")]
         flags += [part for override in overrides for part in ("--set", override)]
