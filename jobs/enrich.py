@@ -94,7 +94,7 @@ def wanted(products: DataFrame, where: str) -> DataFrame:
     try:
         return products.where(where)
     except (ParseException, AnalysisException) as error:
-        found = f"{where!r} ({error.getCondition() or 'not understood'})"
+        found = f"{where} ({error.getCondition() or 'not understood'})"
         raise ConfigError("enrich.where", found, f"SQL over {', '.join(products.columns)}") from error
 
 

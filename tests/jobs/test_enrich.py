@@ -195,6 +195,8 @@ def test_a_run_that_dies_between_chunks_and_is_started_again_ends_with_the_table
         ("ingest.image_texts.ocr_schema=reader/2", "ocr_schema: found 'reader/1', expected 'reader/2', which conf"),
         ("enrich.version=17", "version '17': found no such version, expected one of champion, 1"),
         ("enrich.model=nobody", "'nobody': found no such model"),
+        ("enrich.where=colour = 3", "'enrich.where': found colour = 3"),
+        ("enrich.where=product_id ==== 'a'", "expected SQL over product_id"),
     ],
 )
 def test_a_model_that_does_not_fit_is_refused_before_any_work(untouched, capsys, override, message):
@@ -204,6 +206,14 @@ def test_a_model_that_does_not_fit_is_refused_before_any_work(untouched, capsys,
     assert stop.value.code == 2
     assert message in capsys.readouterr().err
     assert not untouched.tables.exists(PREDICTIONS)
+
+
+def test_an_operator_names_the_products_that_are_asked(tables, models):
+    shop = filled(tables, models)
+
+    shop.enrich("enrich.where=product_id IN ('a', 'd')")
+
+    assert {product_id for product_id, _ in shop.answers()} == {"a", "d"}
 
 
 def test_a_warehouse_without_what_the_model_learnt_from_is_refused(tables, models, capsys):
