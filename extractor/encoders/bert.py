@@ -17,7 +17,7 @@ from transformers import BertConfig, BertModel, BertTokenizer
 from transformers.utils import logging as transformers_logging
 
 from extractor.encoders.base import Vectors
-from extractor.errors import ModelError
+from extractor.errors import ConfigError, ModelError
 from extractor.pieces import Pieces, pad
 
 MINILM = "minilm"
@@ -46,6 +46,9 @@ class Encoder:
     """Frozen in itself; a model that fine-tunes takes `bert` and calls `states` of this module with gradients."""
 
     def __init__(self, config: Config, bert: BertModel, tokenizer: BertTokenizer) -> None:
+        positions = bert.config.max_position_embeddings
+        if not 3 <= config.max_pieces <= positions:
+            raise ConfigError("max_pieces", config.max_pieces, f"3 to {positions}, the positions of {config.name!r}")
         self.config = config
         self.bert: BertModel = bert.train(False).requires_grad_(False)
         self.tokenizer = tokenizer
@@ -174,6 +177,9 @@ def _pretrained(where: str | Path, config: Config) -> tuple[BertModel, BertToken
     transformers_logging.set_verbosity(logging.ERROR)  # else it prints a table of the layers that we leave out
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # transformers types it not
     try:
+        held = BertConfig.from_pretrained(where).num_hidden_layers
+        if not 1 <= config.layers <= held:  # it would make up the missing ones
+            raise ConfigError("layers", config.layers, f"1 to {held}, the layers of {str(where)!r}")
         bert = BertModel.from_pretrained(
             where, num_hidden_layers=config.layers, add_pooling_layer=False, use_safetensors=True, dtype=torch.float32
         )

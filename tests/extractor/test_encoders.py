@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from extractor.encoders import bert, fasttext
-from extractor.errors import ModelError
+from extractor.errors import ConfigError, ModelError
 
 SPELLS = bert.Config(name="random", layers=1)
 LEARNS = fasttext.Config(dim=8, buckets=200, epochs=1)
@@ -124,3 +124,16 @@ def test_minilm_comes_in_its_wheel():
 
     assert shampoo.shape == (384,)
     assert encoder.bert.config.num_hidden_layers == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"name": "random", "max_pieces": 513}, "max_pieces.*513.*3 to 512"),
+        ({"name": "random", "max_pieces": 2}, "max_pieces.*3 to 512"),
+        ({"layers": 7}, "layers.*7.*1 to 6"),
+    ],
+)
+def test_what_a_bert_does_not_have_is_refused(wrong, message):
+    with pytest.raises(ConfigError, match=message):
+        bert.Encoder.create(bert.Config(**wrong), ())
