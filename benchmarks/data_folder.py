@@ -93,7 +93,10 @@ def write_products(
     """One JSON line a product; only rows that are not held out give catalogue values. Returns the products."""
     taught = sorted(folder.rows.loc[~held_out, "product_id"].unique())
     if max_taught is not None and len(taught) > max_taught:
-        taught = random.Random(seed).sample(taught, max_taught)
+        # Products with a picture are few and teach what no title does: the sample is of the others.
+        pictured = set(folder.rows.loc[~held_out & folder.rows["image"].notna(), "product_id"])
+        others = [product_id for product_id in taught if product_id not in pictured]
+        taught = sorted(pictured) + random.Random(seed).sample(others, max(0, max_taught - len(pictured)))
     wanted = set(taught) | set(folder.rows.loc[held_out, "product_id"])
     rows = folder.rows.assign(held_out=held_out)
     count = 0
