@@ -57,6 +57,7 @@ def read(path: Path, *, evaluated: str | None, family_separator: str | None) -> 
     missing = {"product_id", "product_type", "title", "attribute", "values", "split"} - set(rows.columns)
     if missing:
         raise SystemExit(f"{file}: columns {sorted(missing)} are missing; docs/data-format.md names them")
+    rows["values"] = rows["values"].map(lambda values: [value for value in values if value.strip()])
     rows["bullets"] = rows["bullets"].map(list) if "bullets" in rows else [[] for _ in range(len(rows))]
     if "image" not in rows:
         rows["image"] = None
