@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
@@ -18,6 +19,17 @@ def spark() -> Iterator[SparkSession]:
     session = open_session("tests", config.load([config.BASE, *CONF]).spark)
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def forgotten() -> Iterator[None]:
+    """Each module's tables lie in folders of their own: what Spark and Delta keep of them would fill the heap."""
+    yield
+    session = SparkSession.getActiveSession()
+    if session is not None:
+        session.catalog.clearCache()
+        jvm: Any = session._jvm
+        jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()
 
 
 @pytest.fixture
