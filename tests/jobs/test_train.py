@@ -42,7 +42,7 @@ def lesson(tables: Tables) -> None:
             old,
             example(PRODUCTS["ann"], "brand", "Alba"), example(PRODUCTS["ann"], "flavor", "mint"),
             example(PRODUCTS["bob"], "brand", "Bark"),
-            example(PRODUCTS["cid"], "brand", "Cido", split="validation"),
+            example(PRODUCTS["cid"], "brand", "Alba", split="validation"),
             example(PRODUCTS["dan"], "brand", "Dano", split="calibration"),
             example(PRODUCTS["eve"], "brand", "Alba"), example(PRODUCTS["eve"], "flavor", None),
             example(PRODUCTS["fay"], "brand", "Rare", kept=False),
@@ -82,7 +82,7 @@ def test_the_same_examples_and_settings_are_learnt_once_and_other_settings_make_
     first, second, third = (count["trained"] for count in counts(night))
 
     assert (first, second, third) == (1, 0, 1)
-    assert "facetmill version 1 has learnt exactly this: nothing to train" in night.told
+    assert "facetmill/1 has learnt exactly this: nothing to train" in night.told
     assert night.models.resolve("facetmill", "champion").version == "1"
     assert night.models.resolve("facetmill", "challenger").version == "2"
 
@@ -101,7 +101,7 @@ def test_learning_sees_kept_examples_of_the_newest_snapshot_and_of_its_own_split
     assert {path.name for path in exported.iterdir()} == {"train", "validation"}
     assert said == {
         ("ann", "brand", "Alba"), ("ann", "flavor", "mint"), ("eve", "brand", "Alba"), ("eve", "flavor", None),
-        ("cid", "brand", "Cido"),
+        ("cid", "brand", "Alba"),
     }  # fmt: skip
     assert [one.product_id for one in taught[Split.VALIDATION].examples] == ["cid"]
 
@@ -130,8 +130,11 @@ def test_vocabularies_are_stored_once_as_the_model_has_them(night):
     rows = night.tables.read(VOCABULARIES).collect()
 
     words = {(row.product_type, row.attribute): tuple(row.words) for row in rows}
-    # Alba was given by two training products; mint, Lie and Cido by too few, or by none.
-    assert words == {("tea", "brand"): ("Alba",), ("tea", "flavor"): (), ("*", "brand"): ("Alba",), ("*", "flavor"): ()}
+    # Alba was given by two training products; mint and Lie by too few, or by none.
+    assert words == {
+        ("tea", "brand"): ("Alba",), ("tea", "flavor"): (),
+        ("*", "brand"): ("Alba",), ("*", "flavor"): (), ("*", "*"): ("Alba",),
+    }  # fmt: skip
     known = [
         vocabulary.Vocabulary(product_type=group[0], attribute=group[1], words=said) for group, said in words.items()
     ]
@@ -142,8 +145,8 @@ def test_what_a_training_cost_is_stored(night):
     rows = night.tables.read(SCORES).where("job = 'train'").collect()
 
     assert sorted((row.metric, row.system, row.model_version) for row in rows) == [
-        ("seconds", "facetmill", "1"), ("seconds", "facetmill", "2"),
-        ("steps", "facetmill", "1"), ("steps", "facetmill", "2"),
+        ("seconds", "facetmill", "facetmill/1"), ("seconds", "facetmill", "facetmill/2"),
+        ("steps", "facetmill", "facetmill/1"), ("steps", "facetmill", "facetmill/2"),
     ]  # fmt: skip
 
 
