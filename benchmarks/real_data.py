@@ -141,7 +141,7 @@ def prepare(
 
 def only(rows: pd.DataFrame, work: Path) -> Path:
     """A conf file that asks of the evaluated products alone."""
-    names = ", ".join(f"'{product_id}'" for product_id in sorted(rows["product_id"].unique()))
+    names = ", ".join(json.dumps(product_id) for product_id in sorted(rows["product_id"].unique()))  # quotes escaped
     file = work / "only.yaml"
     file.write_text(json.dumps({"enrich": {"where": f"product_id IN ({names})"}}), encoding="utf-8")
     return file

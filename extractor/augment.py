@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from extractor import text
 from extractor.errors import ConfigError
-from extractor.records import Definition, Example, Picture, Question
+from extractor.records import Definition, Example, Picture
 
 Keys = tuple[str, ...]
 Pool = Mapping[tuple[str, str, int], Sequence[str]]
@@ -27,7 +27,7 @@ class Config:
 
     copies: int = 0
     """Changed copies of every product; 0 trains on the products alone."""
-    exchange: float = 0.5
+    exchange: float = 0.6
     """Chance that a printed value is exchanged, 0..1."""
 
     def __post_init__(self) -> None:
@@ -49,7 +49,7 @@ def augmented(
     """The examples, then their changed copies; the same examples and seed make the same copies."""
     fixed = {(given.product_type, given.attribute) for given in definitions if given.inferable}
     pool = {key: values for key, values in _pool(examples).items() if key[:2] not in fixed}
-    rng = random.Random(seed)  # no secret
+    rng = random.Random(seed)
     copies = (_changed(example, pool, config, rng) for _ in range(config.copies) for example in examples)
     return [*examples, *copies]
 
@@ -68,19 +68,15 @@ def _changed(example: Example, pool: Pool, config: Config, rng: random.Random) -
     """One copy; a value that stands nowhere on the page stays as it is, and so does its answer."""
     asked = []
     for question in example.asked:
-        drawn = rng.random()  # for every question, so that one product's changes depend on no other's
+        drawn = rng.random()
         if question.answer is not None and drawn < config.exchange:
             old = text.keys(question.answer)
             new = rng.choice(pool.get((example.product_type, question.attribute, len(old)), [question.answer]))
             found, exchanged = _exchanged(example, old, [word.text for word in text.words(new)])
             if found:
-                example, question = exchanged, _answered(question, new)  # noqa: PLW2901  # one after the other
+                example, question = exchanged, replace(question, answer=new)  # noqa: PLW2901  # one after the other
         asked.append(question)
     return replace(example, asked=tuple(asked))
-
-
-def _answered(question: Question, value: str) -> Question:
-    return replace(question, answer=value)
 
 
 def _exchanged(example: Example, old: Keys, new: Sequence[str]) -> tuple[bool, Example]:
@@ -109,13 +105,10 @@ def _rewritten(contents: Sequence[str], old: Keys, new: Sequence[str]) -> list[s
 
 
 def _mentions(keys: Sequence[str], wanted: Keys) -> Iterator[int]:
-    at = 0
-    while at + len(wanted) <= len(keys):
-        if tuple(keys[at : at + len(wanted)]) == wanted:
-            yield at
-            at += len(wanted)
-        else:
-            at += 1
+    at = text.find(wanted, keys)
+    while at is not None:
+        yield at
+        at = text.find(wanted, keys, at + len(wanted))
 
 
 def _edited(content: str, edits: Sequence[_Edit]) -> str:

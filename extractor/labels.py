@@ -247,7 +247,7 @@ def _printed(raw: str, value: str, places: Sequence[Place], definition: Definiti
     reach: list[Reach] = []
     for words in wanted:
         for place, keys in zip(places, plain, strict=True):
-            start = _find(words, keys)
+            start = text.find(words, keys)
             if start is None:
                 continue
             reach.append(place.reach)
@@ -280,13 +280,6 @@ def _unprinted(merged: Merged, definition: Definition, config: Config) -> str | 
     if not (config.keep_unprinted or definition.inferable or definition.kind is Kind.YES_NO):
         return "printed nowhere, and the attribute may not be inferred"
     return None
-
-
-def _find(wanted: Sequence[str], keys: Sequence[str]) -> int | None:
-    """Where a run of words starts among others."""
-    last = len(keys) - len(wanted)
-    starts = range(last + 1) if wanted else ()
-    return next((at for at in starts if keys[at] == wanted[0] and tuple(keys[at : at + len(wanted)]) == wanted), None)
 
 
 def _place(reach: Reach, picture: int | None, content: str) -> Place:

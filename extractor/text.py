@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -36,6 +37,13 @@ def words(text: str) -> list[Word]:
 def keys(value: str) -> tuple[str, ...]:
     """The keys of a value's words: two values with equal keys are one value."""
     return tuple(word.key for word in words(value))
+
+
+def find(wanted: Sequence[str], keys: Sequence[str], start: int = 0) -> int | None:
+    """Where a run of words begins among others, at `start` or behind it; None where it does not, or is empty."""
+    run, last = tuple(wanted), len(keys) - len(wanted)
+    starts = range(start, last + 1) if run else ()
+    return next((at for at in starts if keys[at] == run[0] and tuple(keys[at : at + len(run)]) == run), None)
 
 
 def _invisible_or_combining() -> str:
