@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from deltalake import DeltaTable
 
@@ -89,7 +90,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         part.run("ingest", "read_images", "label", "train", f"enrich:{only(folder.rows[held_out], part.work)}")
         parts.append(scored(folder.rows[held_out], part, match=asked.match))
     cells = pd.concat(parts, ignore_index=True)
+    others = None if asked.against is None else read_cells(asked.against, folder, match=asked.match)
     result = summary(asked, folder, cells, [flow(asked, folder, work / f"fold-{k}", ocr) for k in range(asked.folds)])
+    if others is not None:
+        result["against"] = {"file": asked.against.name} | compared(cells, others)
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     asked.out.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     shown = cells[["product_id", "attribute", "value", "confidence", "state"]]
@@ -112,6 +116,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--closed", action="store_true", help="closed option lists from the rows that teach")
     parser.add_argument("--max-taught", type=int, help="at most so many products teach (a seeded sample)")
     parser.add_argument("--match", choices=("exact", "keys"), default="exact", help="when two values are the same")
+    parser.add_argument("--against", type=Path, help="Parquet of another run on the same cells, to compare with")
     parser.add_argument("--seed", type=int, default=0, help="of folds and samples")
     parser.add_argument("--work", type=Path, default=Path("demo/real_data"), help="folder for the warehouses")
     return parser.parse_args(argv)
@@ -154,6 +159,31 @@ def scored(rows: pd.DataFrame, part: Flow, *, match: str) -> pd.DataFrame:
     spoken = cells["state"] == State.VALUE
     cells["value"] = cells["value"].where(spoken, None)
     cells["confidence"] = cells["score"].where(spoken, 0.0).fillna(0.0)
+    return judged(cells, match=match)
+
+
+def read_cells(file: Path, folder: data_folder.Folder, *, match: str) -> pd.DataFrame:
+    """The cells of an earlier run, judged as this one's."""
+    if not file.is_file():
+        raise SystemExit(f"--against {file}: not found; it is the Parquet that lies beside another run's --out")
+    truth = folder.rows.loc[folder.is_evaluated(), ["product_id", "attribute", "values"]]
+    return judged(truth.merge(pd.read_parquet(file), on=["product_id", "attribute"], how="left"), match=match)
+
+
+def compared(cells: pd.DataFrame, others: pd.DataFrame) -> dict[str, Any]:
+    """Whether the difference to another run is more than chance: McNemar's exact test, cell by cell."""
+    both = cells.merge(others, on=["product_id", "attribute"], suffixes=("", "_other"), validate="one_to_one")
+    test = metrics.mcnemar(*(np.array([won.right for won in both[name]]) for name in ("outcome", "outcome_other")))
+    return {
+        "accuracy": percent(metrics.Counts.of(both["outcome_other"]).accuracy),
+        "right_here_alone": test.only_a,
+        "right_there_alone": test.only_b,
+        "mcnemar_p": test.p,
+    }
+
+
+def judged(cells: pd.DataFrame, *, match: str) -> pd.DataFrame:
+    """Cells with the outcome of each."""
     same = metrics.same_keys if match == "keys" else metrics.same_string
     cells["outcome"] = [
         metrics.outcome(list(golds), value, same) for value, golds in zip(cells["value"], cells["values"], strict=True)

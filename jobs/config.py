@@ -151,6 +151,8 @@ class Train:
     """Local folder of resumable state and exported inputs."""
     promote: bool
     """Make the new version champion at once; the first version of a name always is."""
+    processes: int
+    """Processes that learn together by torchrun, one a GPU; 1 learns within the job."""
     augment: augment.Config
     loop: training.Config
 

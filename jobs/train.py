@@ -8,23 +8,21 @@ The first version of a name becomes champion, later ones challenger (train.promo
 import hashlib
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeGuard
+from typing import Any, NamedTuple
 
-from extractor import augment, checkpoint, components, training, vocabulary
+from extractor import checkpoint, components, training, vocabulary
 from extractor.errors import ContractError
-from extractor.models.base import Knowledge, Model, Trainable
+from extractor.models.base import Knowledge, Model
 from extractor.records import Example
-from jobs import config, lessons, pinned, registry, runs
+from jobs import config, fitting, lessons, pinned, registry, runs
 from jobs.lessons import Lesson
 from schemas.enums import Split
 from schemas.scores import SCORES
 from schemas.vocabularies import VOCABULARIES
-
-EVERY = 10.0
-"""Seconds between two lines about a run's progress."""
 
 
 class Learnt(NamedTuple):
@@ -54,13 +52,16 @@ def main(argv: Sequence[str] | None = None) -> None:
             return
         paths = lessons.export(lesson, Path(conf.train.folder))
         taught = {split: taught_of(job, split, path) for split, path in paths.items()}
+        material = fitting.Material(paths, taught, tuple(lesson.definitions))
         knowledge = know(lesson, taught[Split.TRAIN], min_count=conf.label.min_count)
         job.tables.upsert(
             job.tables.rows(vocabulary_rows(job, lesson, knowledge), VOCABULARIES), VOCABULARIES, when="false"
         )
-        learnt = learn(job, lesson, knowledge, taught, Path(conf.train.folder) / "runs" / fingerprint)
+        learnt = learn(job, lesson, knowledge, material, Path(conf.train.folder) / "runs" / fingerprint)
         job.model_version = pinned.named(conf.train.name, register(models, learnt, conf, fingerprint))
-        job.tables.append(job.tables.rows(score_rows(job, learnt), SCORES), SCORES, txn=f"train:{fingerprint}")
+        job.tables.append(
+            job.tables.rows(score_rows(job, learnt), SCORES), SCORES, txn=f"train:{conf.train.name}:{fingerprint}"
+        )
         job.counts |= {"trained": 1, "steps": learnt.fitted.steps if learnt.fitted else 0}
 
 
@@ -117,50 +118,31 @@ def vocabulary_rows(job: runs.Job, lesson: Lesson, knowledge: Knowledge) -> list
     ]
 
 
-def learn(
-    job: runs.Job, lesson: Lesson, knowledge: Knowledge, taught: Mapping[Split, Sequence[Example]], folder: Path
-) -> Learnt:
+def learn(job: runs.Job, lesson: Lesson, knowledge: Knowledge, material: fitting.Material, folder: Path) -> Learnt:
     """Create, fit (where there is something to fit) and save a model; a killed run goes on where it was."""
-    component, loop = job.conf.model, job.conf.train.loop
+    component, own = job.conf.model, job.conf.train
     began = time.monotonic()
     kind = components.offered("models", component.name, key="model.name")
-    model: Model = kind.create(component.config, knowledge, taught[Split.TRAIN], seed=loop.seed)
-    fitted = None
-    if learns(model):
-        train = augment.augmented(taught[Split.TRAIN], knowledge.definitions, job.conf.train.augment, seed=loop.seed)
-        fitted = training.fit(model, train, taught[Split.VALIDATION], loop, folder=folder / "state", report=teller(job))
-    card = checkpoint.save(
-        folder / "model",
-        model,
+    model: Model = kind.create(component.config, knowledge, material.taught[Split.TRAIN], seed=own.loop.seed)
+    save = partial(
+        checkpoint.save,
+        model=model,
         name=component.name,
         config=component.config,
         feature_schema=lesson.schemas.features,
         ocr_schema=lesson.schemas.ocr,
         examples_id=lesson.examples_id,
     )
-    return Learnt(folder / "model", card, fitted, time.monotonic() - began)
-
-
-def learns(model: Model) -> TypeGuard[Trainable]:
-    """Whether there are weights to fit; Word Matching only counts."""
-    return hasattr(model, "loss")
-
-
-def teller(job: runs.Job) -> Callable[[training.Progress], None]:
-    """Tell the operator of a run every few seconds, and of every look at the validation examples."""
-    told = time.monotonic()
-
-    def tell(at: training.Progress) -> None:
-        nonlocal told
-        now = time.monotonic()
-        if at.validation_loss is None and now - told < EVERY:
-            return
-        told = now
-        left = at.seconds / at.step * (at.steps - at.step)
-        seen = "" if at.validation_loss is None else f", validation {at.validation_loss:.4f}"
-        job.say(f"step {at.step:,} of {at.steps:,}, loss {at.loss:.4f}{seen}, at most {left:.0f} s left")
-
-    return tell
+    fitted = None
+    if fitting.learns(model) and own.processes > 1:
+        save(folder / fitting.FRESH)
+        fitted = fitting.together(material, own, folder)
+        card = checkpoint.read_card(folder / fitting.MODEL)
+    else:
+        if fitting.learns(model):
+            fitted = fitting.alone(model, material, own, folder, job.say)
+        card = save(folder / fitting.MODEL)
+    return Learnt(folder / fitting.MODEL, card, fitted, time.monotonic() - began)
 
 
 def register(models: registry.Registry, learnt: Learnt, conf: config.Conf, fingerprint: str) -> str:

@@ -54,7 +54,9 @@ class Config:
     text: bert.Config = field(default_factory=bert.Config)
     """What reads title and bullets."""
     text_tuned: bool = False
-    """Fine-tune the text encoder at a tenth of the learning rate, as S0 does; else its states are computed once."""
+    """Fine-tune the text encoder, as S0 does; else its states are computed once."""
+    tuned_rate: float = 0.1
+    """Share of the learning rate at which pretrained layers learn (S0, M4C: a tenth)."""
     words: bert.Config | fasttext.Config = field(default_factory=bert.Config)
     """Vectors of single words: OCR, vocabulary, questions (S0: fastText)."""
     width: int = 192
@@ -384,12 +386,15 @@ class Model:
         return self.network.loss(batch.to(self._device))
 
     def parameter_groups(self) -> list[dict[str, Any]]:  # torch's own form
-        """Pretrained layers learn at a tenth of the rate (S0, M4C)."""
-        groups: dict[float, list[nn.Parameter]] = {1.0: [], 0.1: []}
+        """Pretrained layers learn at a share of the rate."""
+        fresh: list[nn.Parameter] = []
+        pretrained: list[nn.Parameter] = []
         for name, parameter in self.network.named_parameters():
             if parameter.requires_grad:
-                groups[0.1 if name.startswith("text_encoder.") or ".fc7." in name else 1.0].append(parameter)
-        return [{"params": params, "lr_scale": scale} for scale, params in groups.items() if params]
+                is_pretrained = name.startswith("text_encoder.") or ".fc7." in name
+                (pretrained if is_pretrained else fresh).append(parameter)
+        groups = ({"params": fresh, "lr_scale": 1.0}, {"params": pretrained, "lr_scale": self.config.tuned_rate})
+        return [group for group in groups if group["params"]]
 
     @torch.inference_mode()
     def predict(self, examples: Sequence[Example]) -> list[Prediction]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 import pytest
+from safetensors.numpy import load_file
 
 from extractor import checkpoint, vocabulary
 from extractor.errors import ContractError
@@ -159,6 +160,25 @@ def test_a_model_with_weights_goes_through_the_loop_and_its_loss_is_stored(night
     assert "step 2 of 2" in told
     assert (row.split, row.n, row.value > 0) == ("validation", 1, True)
     assert (card.model, card.config["width"]) == ("pam", 12)
+
+
+@pytest.mark.slow  # starts torchrun, whose processes each load torch and the parts
+def test_two_processes_learn_together_what_the_job_registers(night):
+    for name, processes in (("alone", 1), ("both", 2)):  # in folders of their own: a finished fit is not fitted again
+        own = (f"train.name={name}", f"train.folder={night.folder}/{name}", f"train.processes={processes}")
+        train.main(settings(night.folder, *TINY_PAM, *own))
+
+    rows = night.tables.read(SCORES).where("system IN ('alone', 'both')").collect()
+    alone, both = (
+        {row.metric: row.value for row in rows if row.system == name and row.metric != "seconds"}
+        for name in ("alone", "both")
+    )
+    folder = night.models.resolve("both", "champion").folder
+    fresh = load_file(next((night.folder / "both").rglob("fresh/weights.safetensors")))
+    # Each process drops activations and samples targets by its own seed, so the losses are near, not equal.
+    assert both == pytest.approx(alone, rel=0.05)
+    assert both["steps"] == 2
+    assert any((fresh[name] != weights).any() for name, weights in load_file(folder / "weights.safetensors").items())
 
 
 def test_promote_makes_a_new_version_the_champion_at_once(night):
