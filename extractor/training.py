@@ -53,7 +53,8 @@ class Config:
     seed: int
     """Seeds the order of products and the randomness of every step."""
     balance: float
-    """Temperature of sampling over product types: 1 takes products as they come, more favours rare types."""
+    """Temperature of sampling over product types, with and without picture: 1 takes products as they come, more
+    favours what is rare."""
     evaluate_every: int
     """Steps between two looks at the validation examples."""
     patience: int
@@ -265,7 +266,7 @@ class _Run:
         """The batches that the run has still to see, over all processes."""
         config, at = self.config, self.position
         lengths = [batches.length(example) for example in self.train]
-        groups = [example.product_type for example in self.train]
+        groups = [f"{example.product_type}, {bool(example.pictures)}" for example in self.train]
         an_epoch = math.ceil(len(self.train) / config.batch_products)
         if len(self.train) // an_epoch < self.world.size:
             raise ConfigError("batch_products", config.batch_products, f"one for each of {self.world.size} processes")

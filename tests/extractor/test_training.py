@@ -12,7 +12,7 @@ import torch
 
 from extractor import training
 from extractor.errors import ConfigError, ModelError
-from extractor.records import Example, Question
+from extractor.records import Example, Picture, Question
 from extractor.training import Config, Progress, fit
 from tests.extractor.bag_of_words import BagOfWords, Batch
 
@@ -248,6 +248,32 @@ def test_a_parameter_group_scales_the_learning_rate_and_frozen_weights_stay(tmp_
 def test_a_setting_that_cannot_work_is_refused():
     with pytest.raises(ConfigError, match="'batch_products': found 0"):
         replace(CONFIG, batch_products=0)
+
+
+class Watched(BagOfWords):
+    """Remembers what it was shown."""
+
+    def encode(self, examples):
+        self.shown = [*getattr(self, "shown", []), *examples]
+        return super().encode(examples)
+
+
+def test_balance_shows_what_has_a_picture_as_often_as_what_has_none(tmp_path):
+    [one] = [example for example in products(1) if example.product_type == "tea"]
+    plain = [replace(one, product_id=f"plain-{number}") for number in range(90)]
+    pictured = [
+        replace(one, product_id=f"seen-{number}", pictures=(Picture(position=0, image_hash="x"),))
+        for number in range(10)
+    ]
+    shares = []
+    for balance in (1.0, 1e9):
+        model = Watched()
+        config = replace(CONFIG, steps=25, balance=balance, keep_encoded=False)
+        fit(model, [*plain, *pictured], [], config, folder=tmp_path / str(balance), report=silent)
+        shares.append(sum(bool(example.pictures) for example in model.shown) / len(model.shown))
+
+    assert shares[0] == pytest.approx(0.1)
+    assert shares[1] == pytest.approx(0.5, abs=0.15)
 
 
 def test_collating_in_workers_changes_nothing(tmp_path):
