@@ -3,20 +3,25 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 DAY ?= 2026-01-15
 CONF ?= conf/local.yaml
+ASKED := $(if $(wildcard .venv/.ready),$(BIN)/python,$(PYTHON))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo nightly fmt check test slow bench clean
+.PHONY: help setup needs demo nightly fmt check test slow bench clean
 
 help:  ## list the verbs
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-setup: .venv/.ready  ## environment from the hashed lock file, Delta's jars by checksum, a check for Java
+setup: .venv/.ready  ## a check for Java, environment from the hashed lock file, Delta's jars by checksum
 
-.venv/.ready: requirements/all.lock requirements/uv.lock jobs/jars.py
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and f"Python 3.11 is needed, found {sys.version.split()[0]}: set PYTHON=/path/to/python3.11")'
+needs:  # what nobody can install for you: asked every time, before anything is installed
+	@$(ASKED) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and f"Python 3.11 is needed, found {sys.version.split()[0]}: set PYTHON=/path/to/python3.11")'
+	@$(ASKED) -m jobs.java
+
+.venv/.ready: requirements/all.lock requirements/uv.lock jobs/jars.py | needs
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.lock
-	$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements/all.lock
+	@echo "Installing the locked packages: some minutes on the first time"
+	$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements/all.lock
 	@pwd > $$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/facetmill.pth  # spark-submit finds us
 	$(BIN)/python -m jobs.jars
 	@touch $@

@@ -1,6 +1,6 @@
 """A folder of labelled products (docs/data-format.md) turned into the files that ingest reads.
 
-The labels of the evaluated rows go into the truth and nowhere else.
+The labels of the evaluated rows go nowhere: only the scoring in real_data.py knows them.
 """
 
 import hashlib
@@ -66,8 +66,8 @@ def read(path: Path, *, evaluated: str | None, family_separator: str | None) -> 
         if family_separator:
             rows["family_id"] = rows["product_id"].str.rsplit(family_separator, n=1).str[0]
     splits = list(rows["split"].unique())
-    chosen = evaluated or next((name for name in EVALUATED if name in splits), splits[0])
-    if chosen not in splits:
+    chosen = evaluated or next((name for name in EVALUATED if name in splits), None)
+    if chosen is None or chosen not in splits:
         raise SystemExit(f"--evaluate {chosen}: the folder has the splits {splits}")
     values = path / "values.json"
     ocr = next((path / name for name in ("ocr.jsonl", "ocr.rapidocr.jsonl") if (path / name).is_file()), None)

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
-from extractor import checkpoint
+from extractor import checkpoint, predictor
 from extractor.models import word_matching
 from extractor.models.base import Knowledge
 from extractor.records import Definition, Example, Question
@@ -34,6 +34,7 @@ APIS = ("pandas", "arrow")
 ATTRIBUTES = ("brand", "flavor", "size", "material")
 REGIONS, TOKENS, DIM = 10, 30, 1280
 """What the demo's pictures have: whole + 3 x 3 grid, a pack's words, EfficientNet-Lite0's width."""
+DEFINITIONS = tuple(Definition(product_type="tea", attribute=name, question=name) for name in ATTRIBUTES)
 WORDS = [f"word{number}" for number in range(1000)]
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -50,7 +51,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_rows(Path(folder) / "rows", asked.products)
         ask = asking.Ask(
-            folder=str(write_model(Path(folder) / "model")), shipped=False, device="cpu", batches=conf.enrich.batches
+            folder=str(write_model(Path(folder) / "model")),
+            shipped=False,
+            device="cpu",
+            definitions=predictor.DEFINITIONS.dump_json(DEFINITIONS).decode(),
+            batches=conf.enrich.batches,
         )
         rows = spark.read.parquet(f"{folder}/rows")
         seconds = measure(spark, rows, ask, Path(folder) / "answers", asked.rounds)
@@ -92,7 +97,6 @@ def product(rng: np.random.Generator, number: int) -> dict[str, object]:
 
 def write_model(folder: Path) -> Path:
     """Word Matching with fifty values an attribute."""
-    known = tuple(Definition(product_type="tea", attribute=name, question=name) for name in ATTRIBUTES)
     taught = [
         Example(
             product_id=word, product_type="tea", title=word,
@@ -101,7 +105,7 @@ def write_model(folder: Path) -> Path:
         for word in WORDS[:50]
     ]  # fmt: skip
     settings = word_matching.Config()
-    model = word_matching.Model.create(settings, Knowledge(known, {}, "", 0, ""), taught, seed=0)
+    model = word_matching.Model.create(settings, Knowledge(DEFINITIONS, {}, "", 0, ""), taught, seed=0)
     checkpoint.save(
         folder, model, name="word_matching", config=settings, feature_schema="", ocr_schema="", examples_id="benchmark"
     )

@@ -34,6 +34,8 @@ class Flow:
     conf: tuple[str, ...]
     overrides: tuple[str, ...]
     pictures: Path
+    pictured: bool
+    """Whether there is anything but titles and bullets."""
     ocr: Path | None
 
     @property
@@ -49,6 +51,7 @@ class Flow:
             "ingest.products.path": self.work / "products.jsonl",
             "ingest.definitions.path": self.work / "definitions.yaml",
             "read_images.root": self.pictures,
+            "read_images.enabled": str(self.pictured).lower(),
             "train.folder": self.work / "training",
             "registry.tracking_uri": f"sqlite:///{self.work}/mlflow.db",
             "registry.artifacts": self.work / "mlflow",
@@ -125,7 +128,8 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
 def flow(asked: argparse.Namespace, folder: data_folder.Folder, work: Path, ocr: Path | None) -> Flow:
     """The jobs in a folder of their own."""
     conf = ("conf/local.yaml", "conf/real_data.yaml", *asked.conf)
-    return Flow(work=work, conf=conf, overrides=tuple(asked.set), pictures=folder.path, ocr=ocr)
+    pictured = ocr is not None or bool(folder.rows["image"].notna().any())
+    return Flow(work=work, conf=conf, overrides=tuple(asked.set), pictures=folder.path, pictured=pictured, ocr=ocr)
 
 
 def prepare(
@@ -203,7 +207,7 @@ def summary(
         "split": folder.evaluated,
         "folds": asked.folds,
         "match": asked.match,
-        "settings": [*asked.conf, *asked.set],
+        "settings": [*asked.conf, *asked.set, *task(asked)],
         "machine": f"{platform.processor() or platform.machine()}, {platform.system()}",
         **figures(cells),
         "seconds_training": round(float(seconds.get("train", 0.0)), 1),
@@ -212,6 +216,12 @@ def summary(
         "by_support": {name: figures(group) for name, group in cells.groupby(cells["support"].fillna("none"))},
         "by_product_type": {name: figures(group) for name, group in cells.groupby("product_type")},
     }
+
+
+def task(asked: argparse.Namespace) -> list[str]:
+    """The flags that say what was asked, where they are not the usual ones."""
+    flags = {"--closed": asked.closed, "--max-taught": asked.max_taught, "--family-separator": asked.family_separator}
+    return [name if value is True else f"{name} {value}" for name, value in flags.items() if value]
 
 
 def system_of(part: Flow) -> str:

@@ -35,6 +35,8 @@ class Decoded(NamedTuple):
     unknown_BQT: Tensor
     second_BQT: Tensor
     second_probability_BQT: Tensor
+    sigmoid_BQT: Tensor
+    """Of the best copy of what was said: the other reading of a score that BCE taught (MODELS 0.4 b)."""
 
 
 class Steps(NamedTuple):
@@ -45,6 +47,7 @@ class Steps(NamedTuple):
     unknown: Shares
     second: npt.NDArray[np.int64]
     second_probability: Shares
+    sigmoid: Shares
 
 
 class Numbering(NamedTuple):
@@ -111,7 +114,8 @@ def _prediction(
 ) -> Prediction:
     state, length = _ending(steps.said.tolist(), longest_answer)
     # The end is part of what was decided: `unknown` ends by itself, a truncated answer has no end.
-    decided = steps.probability[: length if state is State.TRUNCATED else length + 1]
+    num_decided = length if state is State.TRUNCATED else length + 1
+    decided = steps.probability[:num_decided]
     second = float(steps.second_probability[0])
     answered = Prediction(
         product_id=example.product_id,
@@ -120,6 +124,7 @@ def _prediction(
         input_hash=question.input_hash,
         state=state,
         score=_share(math.prod(decided.tolist())),
+        sigmoid_score=_share(math.prod(steps.sigmoid[:num_decided].tolist())),
         unknown_probability=_share(float(steps.unknown[0])),
         min_token_probability=_share(float(decided.min())),
         runner_up=numbering.word(int(steps.second[0])) if second > 0 else None,

@@ -32,9 +32,9 @@ class Config:
 
     def __post_init__(self) -> None:
         if self.copies < 0:
-            raise ConfigError("train.augment.copies", self.copies, "0 or more")
+            raise ConfigError("copies", self.copies, "0 or more")
         if not 0 <= self.exchange <= 1:
-            raise ConfigError("train.augment.exchange", self.exchange, "a chance, 0..1")
+            raise ConfigError("exchange", self.exchange, "a chance, 0..1")
 
 
 class _Edit(NamedTuple):

@@ -27,7 +27,7 @@ class Group:
         self.vocabulary = vocabulary
         self.vocab_id = vocabulary.vocab_id
         self.fallback = fallback
-        """The vocabulary is that of all types: this type was never seen."""
+        """The vocabulary is that of all types: training gave this one no word."""
         self.entries: tuple[Keys, ...] = tuple(text.keys(word) for word in vocabulary.words)
         self.number: dict[Keys, int] = {keys: number for number, keys in enumerate(self.entries)}
         self.lengths = np.array([len(keys) for keys in self.entries], np.int64)

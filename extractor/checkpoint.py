@@ -85,15 +85,21 @@ def load(
     folder: Path, *, device: torch.device | str, feature_schema: str | None = None, ocr_schema: str | None = None
 ) -> Loaded:
     """Read what `save` wrote, after checking every file; a schema that is given must be the model's own."""
-    card = read_card(folder)
+    card = check(folder)
     _check_schema(folder, "feature_schema", card.feature_schema, feature_schema)
     _check_schema(folder, "ocr_schema", card.ocr_schema, ocr_schema)
-    _check_files(folder, card)
     if card.model not in components.names("models"):
         raise ModelError(f"{folder}, model", repr(card.model), f"one of {', '.join(components.names('models'))}")
     module = components.module("models", card.model, key="model.name")
     config = _read(module.Config, card.config, f"{folder / CARD}, config", f"settings of {module.__name__}")
     return Loaded(module.Model.load(folder, config, device=torch.device(device)), card)
+
+
+def check(folder: Path) -> Card:
+    """The card of a checkpoint after a look at every file: one that is damaged, missing or added is a ModelError."""
+    card = read_card(folder)
+    _check_files(folder, card)
+    return card
 
 
 def read_card(folder: Path) -> Card:

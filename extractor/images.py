@@ -29,7 +29,7 @@ Pixels = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """How large a picture may be, and where s3:// leads."""
+    """How large a picture may be, and how s3:// is reached."""
 
     max_bytes: int = 30_000_000
     """Bytes of a file; a larger one is refused before it is read."""
@@ -61,7 +61,7 @@ class Raster(NamedTuple):
 
 def open_bytes(root: str, uri: str, config: Config) -> bytes:
     """The bytes of a picture below the root; ContractError if the picture is to blame, BackendError if the store is."""
-    is_remote = uri.startswith(S3) or root.startswith(S3)
+    is_remote = root.startswith(S3)
     path = _remote_path(root, uri) if is_remote else _local_path(root, uri)
     filesystem = _s3(config.s3_endpoint, config.s3_region) if is_remote else pafs.LocalFileSystem()
     try:
@@ -147,7 +147,8 @@ def _flatten(image: Image.Image) -> Image.Image:
 def _local_path(root: str, uri: str) -> str:
     """The real path of a picture; links and .. are followed first, so none leads out of the root."""
     if "://" in uri or "\0" in uri:
-        raise ContractError(f"picture {uri!r}", "a foreign address", "a path below the root, or s3://")
+        expected = "a path below the root; s3:// addresses need a root that is one"
+        raise ContractError(f"picture {uri!r}", "a foreign address", expected)
     top = Path(root).resolve()
     try:
         path = (top / uri).resolve()
@@ -159,10 +160,10 @@ def _local_path(root: str, uri: str) -> str:
 
 
 def _remote_path(root: str, uri: str) -> str:
-    """bucket/key; below the root where the root is s3:// itself, else wherever the credentials reach."""
-    prefix = root.removeprefix(S3).rstrip("/") if root.startswith(S3) else None
-    path = uri.removeprefix(S3) if uri.startswith(S3) else f"{prefix}/{uri}"
-    leaves = ".." in path.split("/") or (prefix is not None and not path.startswith(f"{prefix}/"))
+    """bucket/key of a path below an s3:// root, or of a full address that lies there; the credentials reach further."""
+    prefix = root.removeprefix(S3).rstrip("/") + "/"
+    path = uri.removeprefix(S3) if uri.startswith(S3) else prefix + uri
+    leaves = ".." in path.split("/") or not path.startswith(prefix)
     if leaves or (not uri.startswith(S3) and ("://" in uri or uri.startswith("/"))):
         raise ContractError(f"picture {uri!r}", "a path that leaves its root", f"one below {root}")
     return path

@@ -51,9 +51,7 @@ class Config:
     def __post_init__(self) -> None:
         total = self.train + self.validation + self.calibration + self.test
         if abs(total - 1) > 1e-9 or min(self.train, self.validation, self.calibration, self.test) < 0:
-            raise ConfigError(
-                "label.train + validation + calibration + test", round(total, 6), "shares >= 0 that make 1"
-            )
+            raise ConfigError("train + validation + calibration + test", round(total, 6), "shares >= 0 that make 1")
 
 
 class Merged(NamedTuple):

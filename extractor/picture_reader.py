@@ -1,7 +1,8 @@
 """One picture, one row of image_texts or image_features: whatever goes wrong with it is the row's status and reason.
 
 `failed` means that the picture is to blame: it is never tried again under this schema. `unread` means that a service
-is: no such row is stored, and the next run tries again.
+is: no such row is stored, and the next run tries again. A service that will refuse every picture is no picture's fate:
+its BackendError goes through.
 """
 
 from collections.abc import Mapping, Sequence
@@ -110,5 +111,7 @@ def _open(picture: Picture, source: Source) -> images.Raster:
 
 
 def _verdict(error: ContractError | BackendError) -> Row:
+    if isinstance(error, BackendError) and not error.retry:
+        raise error
     status = Status.FAILED if isinstance(error, ContractError) else Status.UNREAD
     return {"status": str(status), "reason": str(error)}

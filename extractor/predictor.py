@@ -14,11 +14,12 @@ from typing import Any, NamedTuple, TypeVar
 
 import pandas as pd
 import torch
+from pydantic import TypeAdapter
 
 from extractor import batches, checkpoint
 from extractor.errors import BackendError, ModelError
 from extractor.models.base import Model
-from extractor.records import Example, Prediction, example_from_row
+from extractor.records import Definition, Example, Prediction, example_from_row
 from schemas.enums import State
 
 COLUMNS = tuple(field.name for field in fields(Prediction))
@@ -26,6 +27,7 @@ COLUMNS = tuple(field.name for field in fields(Prediction))
 
 DTYPES = {
     "score": "float64",
+    "sigmoid_score": "float64",
     "unknown_probability": "float64",
     "min_token_probability": "float64",
     "margin": "float64",
@@ -36,6 +38,8 @@ DTYPES = {
 
 ROUNDING = 1e-3
 """How far over 0..1 a share may be: bfloat16 rounds to three digits."""
+
+DEFINITIONS = TypeAdapter(tuple[Definition, ...])
 
 T = TypeVar("T")
 
@@ -127,11 +131,13 @@ class Predictor:
 
 
 @functools.lru_cache(maxsize=2)
-def cached(
-    folder: str, device: str, config: Config, feature_schema: str | None = None, ocr_schema: str | None = None
-) -> Predictor:
-    """The predictor of a checkpoint's folder, loaded once a process: call it from a module, not from `__main__`."""
-    loaded = checkpoint.load(Path(folder), device=device, feature_schema=feature_schema, ocr_schema=ocr_schema)
+def cached(folder: str, device: str, config: Config, definitions: str) -> Predictor:
+    """The predictor of a checkpoint's folder, loaded once a process: call it from a module, not from `__main__`.
+
+    `definitions` is JSON as DEFINITIONS writes it: what is asked may have changed since the training.
+    """
+    loaded = checkpoint.load(Path(folder), device=device)
+    loaded.model.define(DEFINITIONS.validate_json(definitions))
     return Predictor(loaded.model, config, device=device)
 
 
@@ -218,6 +224,7 @@ def _checked(prediction: Prediction) -> Prediction:
     return replace(
         prediction,
         score=score,
+        sigmoid_score=_share(prediction.sigmoid_score, f"{thing}, sigmoid_score"),
         unknown_probability=_share(prediction.unknown_probability, f"{thing}, unknown_probability"),
         min_token_probability=_share(prediction.min_token_probability, f"{thing}, min_token_probability"),
         margin=_share(prediction.margin, f"{thing}, margin"),

@@ -67,7 +67,7 @@ class Lexicon:
         self.definitions = tuple(definitions)
         self.number = {(given.product_type, given.attribute): row for row, given in enumerate(self.definitions)}
         shared = Group(vocabularies[SHARED], fallback=False) if config.vocabulary == "shared" else None
-        chosen = [choose(vocabularies, given.product_type, given.attribute) for given in self.definitions]
+        chosen = [choose(vocabularies, given) for given in self.definitions]
         own = (Group(vocabulary, fallback=fallback) for vocabulary, fallback in chosen)
         # A closed attribute has its options, whatever others may say.
         self.groups = [
@@ -87,7 +87,7 @@ class Lexicon:
         ]
 
     def find(self, product_type: str, attribute: str) -> int:
-        """The number of a definition; ModelError where the model was never told of it."""
+        """The number of a definition; ModelError where there is none."""
         number = self.number.get((product_type, attribute))
         if number is None:
             known = sorted(known for kind, known in self.number if kind == product_type)

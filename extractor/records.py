@@ -114,6 +114,7 @@ class Prediction:
     state: State
     value: str | None = None
     score: float | None = None
+    sigmoid_score: float | None = None
     unknown_probability: float | None = None
     min_token_probability: float | None = None
     num_words: int | None = None

@@ -47,7 +47,9 @@ class Config:
     warmup_share: float
     """Share of the steps in which the learning rate rises linearly from 0."""
     final_lr_share: float
-    """Share of `lr` that is left at the last step, reached linearly."""
+    """Share of `lr` that is left at the last step, reached linearly; without meaning where lr_drops are given."""
+    lr_drops: tuple[float, ...]
+    """Shares of the steps at which the rate falls to a tenth (PAM Table 3: 0.625, 0.8333); () falls linearly."""
     clip: float
     """Largest norm of the gradient."""
     seed: int
@@ -83,7 +85,7 @@ class Config:
                 raise ConfigError(key, getattr(self, key), "a number above 0")
 
 
-HOW = ("checkpoint_every", "max_seconds", "device", "threads", "num_workers", "keep_encoded")
+HOW = ("checkpoint_every", "device", "threads", "num_workers", "keep_encoded")
 """Fields that say how a run is carried out, not which run it is: they may change when it is resumed."""
 
 
@@ -162,10 +164,12 @@ def pick_device(wanted: str) -> torch.device:
 
 
 def lr_share(step: int, config: Config) -> float:
-    """The share of the highest learning rate at a step (1 .. steps): linear warm-up, then linear decay."""
+    """The share of the highest learning rate at a step (1 .. steps): linear warm-up, then linear decay or drops."""
     warmup = config.warmup_share * config.steps
     if step < warmup:
         return step / warmup
+    if config.lr_drops:
+        return 0.1 ** sum(step >= drop * config.steps for drop in config.lr_drops)
     left = (config.steps - step) / max(config.steps - warmup, 1)
     return config.final_lr_share + (1 - config.final_lr_share) * left
 

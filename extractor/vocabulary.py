@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from extractor import text
@@ -54,8 +54,7 @@ def build(definitions: Iterable[Definition], answers: Iterable[Answer], *, min_c
         if definition.options is None:
             entries[group] = _words(values[group], min_count)
         else:
-            spellings = (spelling for option, aliases in definition.options.items() for spelling in (option, *aliases))
-            entries[group] = Counter(spellings)
+            entries[group] = Counter(_spellings(definition.options))
     for (_, attribute), own in list(entries.items()):
         entries.setdefault((ANY_TYPE, attribute), Counter()).update(own)
         entries.setdefault(SHARED, Counter()).update(own)
@@ -65,13 +64,28 @@ def build(definitions: Iterable[Definition], answers: Iterable[Answer], *, min_c
     }
 
 
-def choose(vocabularies: Mapping[Group, Vocabulary], product_type: str, attribute: str) -> tuple[Vocabulary, bool]:
-    """The group's vocabulary; for a type never seen that of all types, and True. An unseen attribute has no words."""
-    own = vocabularies.get((product_type, attribute))
-    if own is not None:
+def choose(vocabularies: Mapping[Group, Vocabulary], definition: Definition) -> tuple[Vocabulary, bool]:
+    """The group's vocabulary; where training gave it no word, that of all types, and True.
+
+    A closed definition has its own options, whatever was learnt; an attribute that no type had has no words.
+    """
+    own = vocabularies.get((definition.product_type, definition.attribute))
+    if definition.options is not None:
+        return closed(definition), False
+    if own is not None and own.words:
         return own, False
-    nothing = Vocabulary(product_type=ANY_TYPE, attribute=attribute, words=())
-    return vocabularies.get((ANY_TYPE, attribute), nothing), True
+    nothing = Vocabulary(product_type=ANY_TYPE, attribute=definition.attribute, words=())
+    return vocabularies.get((ANY_TYPE, definition.attribute), nothing), True
+
+
+def closed(definition: Definition) -> Vocabulary:
+    """The options of a closed definition, and their aliases."""
+    words = _surfaces(Counter(_spellings(definition.options or {})))
+    return Vocabulary(product_type=definition.product_type, attribute=definition.attribute, words=words)
+
+
+def _spellings(options: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    return (spelling for option, aliases in options.items() for spelling in (option, *aliases))
 
 
 def _words(values: Iterable[str], min_count: int) -> Counter[str]:

@@ -103,14 +103,19 @@ def in_force(gates: DataFrame, model: Pinned) -> DataFrame:
 
 
 def stated(catalog_attributes: DataFrame, *origins: str) -> DataFrame:
-    """What people said last of each pair: product_id, attribute, origin, stated; null is stated that there is none."""
+    """What people said last of each pair: product_id, attribute, origin, stated; null is stated that there is none.
+
+    A null by which a seller takes a value back says nothing, as in label: that pair is open again.
+    """
     said = F.struct(F.col("origin"), F.col("value").alias("stated"))
     # `audit` sorts before `seller`, and an auditor who spoke at the same moment is right.
     when = F.struct(F.col("observed_at"), (F.col("origin") == "audit").alias("audited"))
+    sold = (F.col("origin") == "seller") & F.col("value").isNotNull()
     return (
         catalog_attributes.where(F.col("origin").isin(*origins))
         .groupBy(*PAIR)
-        .agg(F.max_by(said, when).alias("said"))
+        .agg(F.max_by(said, when).alias("said"), F.count_if(sold).alias("num_sold"))
+        .where("said.stated IS NOT NULL OR said.origin = 'audit' OR num_sold = 0")
         .select(*PAIR, "said.origin", "said.stated")
     )
 

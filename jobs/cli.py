@@ -30,7 +30,11 @@ def parse(
         help="settings, YAML; repeatable, later files win key by key (conf/base.yaml is always read first)",
     )
     parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="one setting by dotted key; wins over files"
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="one setting by dotted key, YAML; wins over files; a value that is no valid YAML, such as SQL, stays text",
     )
     parser.add_argument("--day", required=True, type=date.fromisoformat, help="the day to process, YYYY-MM-DD")
     for flag, key in (shorthands or {}).items():

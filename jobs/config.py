@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_type_hints
 
 import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError, create_model
@@ -317,18 +317,28 @@ def _override(text: str) -> dict[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise ConfigError("--set", text, "key=value, for example enrich.device=cpu")
-    tree: Any = yaml.safe_load(value)
+    tree: Any = _value(value)
     for part in reversed(key.split(".")):
         tree = {part: tree}
     return dict(tree)
+
+
+def _value(text: str) -> object:
+    """YAML where it is valid; else the text as it stands, which is what `'tea' = product_type` and other SQL mean."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
 
 
 def _choose(tree: dict[str, Any], keys: tuple[str, ...], folder: str) -> Component:
     """Check a component's settings by its own module and leave its name alone in the tree."""
     key = ".".join(keys)
     parent = tree
-    for part in keys[:-1]:
+    for depth, part in enumerate(keys[:-1], start=1):
         parent = parent.get(part, {})
+        if not isinstance(parent, dict):
+            raise ConfigError(".".join(keys[:depth]), parent, "a mapping of settings")
     settings = parent.get(keys[-1])
     if not isinstance(settings, Mapping) or "name" not in settings:
         raise ConfigError(key, settings, "a mapping with `name` and the component's settings")
@@ -348,6 +358,17 @@ def _checked(kind: Any, tree: Mapping[str, Any], *, prefix: str) -> Any:  # a da
         first = error.errors()[0]
         key = prefix + ".".join(str(part) for part in first["loc"][1:])
         raise ConfigError(key, _found(first), _expected(first)) from None
+    except ConfigError as error:
+        raise _placed(error, kind, tree, prefix) from None
+
+
+def _placed(error: ConfigError, kind: Any, tree: Mapping[str, Any], prefix: str) -> ConfigError:
+    """The complaint of a section's own __post_init__, which names its field alone, under the whole key."""
+    for name, section in get_type_hints(kind).items():
+        if is_dataclass(section) and isinstance(tree.get(name), Mapping):
+            _checked(section, tree[name], prefix=f"{prefix}{name}.")
+    key, found, expected = error.args
+    return ConfigError(f"{prefix}{key}", found, expected)
 
 
 def _found(error: Any) -> object:  # pydantic's ErrorDetails

@@ -19,8 +19,10 @@ from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from extractor import predictor, vocabulary
 from extractor.errors import ConfigError, ContractError
-from jobs import inputs, pinned, progress, quarantine, runs
+from extractor.records import Definition
+from jobs import answers, inputs, pinned, progress, quarantine, runs, vocabularies
 from jobs.inputs import ROUTE, Range
 from jobs.pinned import Pinned
 from jobs.tables import Tables
@@ -32,6 +34,7 @@ from schemas.image_texts import IMAGE_TEXTS
 from schemas.predictions import PREDICTIONS
 from schemas.product_pictures import PRODUCT_PICTURES
 from schemas.products import PRODUCTS
+from schemas.vocabularies import VOCABULARIES
 
 SAMPLED_PAIRS = 1_000_000
 """Pairs whose route keys are collected, at most about, to cut a work list into chunks."""
@@ -68,7 +71,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         pinned.check(model, pinned.in_use(job.conf), texts=catalogue.texts, features=catalogue.features)
         work = remaining(job, catalogue, model)
         if work.num_pairs:
-            answer(job, model, work, catalogue.features)
+            definitions = answers.records(catalogue.definitions)
+            store_options(job, definitions)
+            answer(job, model, work, catalogue.features, definitions)
         work.rows.unpersist()
         num_answers, num_errors = count_answers(job)
         # From all answers that landed, so also those of a run that died before this line.
@@ -139,7 +144,16 @@ def answers_of(predictions: DataFrame, model: Pinned, decode_config: str) -> Dat
     ).select("product_id", "attribute", "input_hash")
 
 
-def answer(job: runs.Job, model: Pinned, work: Work, features: DataFrame) -> None:
+def store_options(job: runs.Job, definitions: Sequence[Definition]) -> None:
+    """Options that changed since the training are new snapshots: evidence points into them."""
+    snapshots = [vocabulary.closed(definition) for definition in definitions if definition.options is not None]
+    known = {row.vocab_id for row in job.tables.read_or_empty(VOCABULARIES).select("vocab_id").collect()}
+    fresh = vocabularies.rows(job, [one for one in snapshots if one.vocab_id not in known], examples_id="")
+    if fresh:
+        job.tables.upsert(job.tables.rows(fresh, VOCABULARIES), VOCABULARIES, when="false")
+
+
+def answer(job: runs.Job, model: Pinned, work: Work, features: DataFrame, definitions: Sequence[Definition]) -> None:
     """Ask chunk after chunk; a chunk is one commit under a name that only the same work can have."""
     conf = job.conf.enrich
     chunks = cut(work.rows, work.num_pairs, conf.chunk_pairs)
@@ -151,13 +165,14 @@ def answer(job: runs.Job, model: Pinned, work: Work, features: DataFrame) -> Non
         sized_tasks(job.spark, features, model, conf.task_products),
         progress.ticking("enrich", "pairs", work.num_pairs, lambda: answered.value),
     ):
-        ask = asking.Ask(folder=folder, shipped=shipped, device=conf.device, batches=conf.batches)
+        told = predictor.DEFINITIONS.dump_json(tuple(definitions)).decode()
+        ask = asking.Ask(folder=folder, shipped=shipped, device=conf.device, definitions=told, batches=conf.batches)
         for chunk_id, within in enumerate(chunks):
             num_bare = work.rows.where(within.holds(F.col(ROUTE)) & F.col("features_of").isNull()).count()
             tasks = max(1, math.ceil(num_bare / conf.task_products))
             rows = inputs.with_features(work.rows, features, model.reads, within, tasks=tasks)
-            answers = asked(rows, ask, answered, api=conf.api)
-            job.tables.append(stamped(answers, job, model, chunk_id), PREDICTIONS, txn=f"enrich:{work_id}:{chunk_id}")
+            given = asked(rows, ask, answered, api=conf.api)
+            job.tables.append(stamped(given, job, model, chunk_id), PREDICTIONS, txn=f"enrich:{work_id}:{chunk_id}")
     job.model_calls = answered.value
 
 
@@ -185,9 +200,9 @@ def asked(rows: DataFrame, ask: asking.Ask, answered: Accumulator[int], *, api: 
     return rows.mapInPandas(partial(asking.answer_pandas, ask=ask, answered=answered), asking.ANSWER)
 
 
-def stamped(answers: DataFrame, job: runs.Job, model: Pinned, chunk_id: int) -> DataFrame:
+def stamped(given: DataFrame, job: runs.Job, model: Pinned, chunk_id: int) -> DataFrame:
     """Answers with who gave them, to which run and when."""
-    return answers.select(
+    return given.select(
         "*",
         F.lit(model.name).alias("model_name"),
         F.lit(model.version).alias("model_version"),

@@ -28,6 +28,8 @@ FATES = ("new", "changed", "unchanged", "older", "quarantined")
 """What becomes of a row of the feed: rows = the sum of these."""
 CONTENT = ("product_type", "locale", "family_id", "title", "bullets", "images", "attributes")
 """What a seller can change; another content is another revision."""
+READ = ("image_hash", "status", "reason")
+"""What is known of a picture once it was read, here or elsewhere."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -221,7 +223,7 @@ def attribute_changes(current: DataFrame, stored: DataFrame, *, run_id: str) -> 
 
 
 def picture_changes(current: DataFrame, stored: DataFrame, known: DataFrame) -> DataFrame:
-    """Rows of product_pictures that are not what is stored, with `removed`; `known` are uris whose reading came along.
+    """Rows of product_pictures that are not what is stored, with `removed`; `known` is what came along, by uri.
 
     A picture keeps what was read of it as long as its uri stands at its position.
     """
@@ -229,24 +231,23 @@ def picture_changes(current: DataFrame, stored: DataFrame, known: DataFrame) -> 
     before = stored.join(current, on="product_id", how="left_semi").select(
         "product_id",
         "position",
-        *(F.col(name).alias(f"old_{name}") for name in ("uri", "image_hash", "status", "reason")),
+        *(F.col(name).alias(f"old_{name}") for name in ("uri", *READ)),
     )
     both = (
         listed.join(before, on=["product_id", "position"], how="full")
-        .join(known.withColumnRenamed("image_hash", "known_hash"), on="uri", how="left")
+        .join(known.select("uri", *(F.col(name).alias(f"known_{name}") for name in READ)), on="uri", how="left")
         .withColumn("kept", F.col("uri").eqNullSafe(F.col("old_uri")))
     )
-    imported = F.col("known_hash").isNotNull()
+    imported = F.col("known_image_hash").isNotNull()
     state = both.select(
         "product_id",
         "position",
         F.coalesce("uri", "old_uri").alias("uri"),
-        F.coalesce("known_hash", F.when(F.col("kept"), F.col("old_image_hash"))).alias("image_hash"),
-        F.when(imported, str(Status.OK))
-        .when(F.col("kept"), F.col("old_status"))
-        .otherwise(str(Status.UNREAD))
-        .alias("status"),
-        F.when(F.col("kept") & ~imported, F.col("old_reason")).alias("reason"),
+        F.coalesce("known_image_hash", F.when(F.col("kept"), F.col("old_image_hash"))).alias("image_hash"),
+        F.coalesce("known_status", F.when(F.col("kept"), F.col("old_status")), F.lit(str(Status.UNREAD))).alias(
+            "status"
+        ),
+        F.when(imported, F.col("known_reason")).when(F.col("kept"), F.col("old_reason")).alias("reason"),
         F.col("uri").isNull().alias("removed"),
         *(f"old_{name}" for name in ("uri", "image_hash", "status")),
     )

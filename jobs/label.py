@@ -15,8 +15,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from extractor.errors import ContractError
-from extractor.records import Definition
-from jobs import config, pinned, runs
+from jobs import answers, config, pinned, runs
 from jobs.columns import spark_schema
 from jobs.inputs import Schemas, pages
 from jobs.tables import Tables
@@ -24,7 +23,7 @@ from jobs.workers import labelling
 from jobs.workers.labelling import GROUP, LABEL, Teacher
 from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
 from schemas.catalog_attributes import CATALOG_ATTRIBUTES
-from schemas.enums import Kind, Pictures, Reach, Split
+from schemas.enums import Reach, Split
 from schemas.examples import EXAMPLES
 from schemas.image_features import IMAGE_FEATURES
 from schemas.image_texts import IMAGE_TEXTS
@@ -37,7 +36,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Name the snapshot, label it unless it is there, and say how much of it a model can reach."""
     with runs.job("label", argv, doc=__doc__) as job:
         defined = job.tables.read(ATTRIBUTE_DEFINITIONS)
-        teacher = Teacher(definitions_of(defined), job.conf.label)
+        known = {(given.product_type, given.attribute): given for given in answers.records(defined)}
+        teacher = Teacher(known, job.conf.label)
         products = job.tables.read(PRODUCTS).where("is_current")
         stated = statements(job.tables.read(CATALOG_ATTRIBUTES), products, defined)
         shown = shown_on(job.tables, products, pinned.in_use(job.conf).ocr)
@@ -46,28 +46,20 @@ def main(argv: Sequence[str] | None = None) -> None:
             examples = label(stated, shown, teacher).withColumn("examples_id", F.lit(examples_id))
             job.tables.append(examples.withColumn("run_id", F.lit(job.id)), EXAMPLES, txn=f"label:{examples_id}")
         else:
-            job.say(f"snapshot {examples_id} is there already: nothing has changed")
+            job.say(f"snapshot {examples_id} is there already: nothing is labelled anew")
+            make_newest(job, examples_id)
         written = job.tables.read(EXAMPLES).where(F.col("examples_id") == examples_id)
         groups = [row.asDict() for row in statistics(written).collect()]
         job.counts |= {name: sum(group[name] for group in groups) for name in ("examples", "kept", "unknown")}
         job.tables.append(job.tables.rows(scores(groups, job), SCORES), SCORES, txn=f"label-scores:{examples_id}")
 
 
-def definitions_of(defined: DataFrame) -> dict[tuple[str, str], Definition]:
-    """Definitions by (product type, attribute)."""
-    return {
-        (row.product_type, row.attribute): Definition(
-            product_type=row.product_type,
-            attribute=row.attribute,
-            question=row.question,
-            kind=Kind(row.kind),
-            options=None if row.options is None else {o.value: tuple(o.aliases) for o in row.options},
-            inferable=row.inferable,
-            pictures=Pictures(row.pictures),
-            precision_target=row.precision_target,
-        )
-        for row in defined.collect()
-    }
+def make_newest(job: runs.Job, examples_id: str) -> None:
+    """A catalogue that is again as it was has its old snapshot for the newest: the greatest run_id names it."""
+    examples = job.tables.read(EXAMPLES)
+    if examples.agg(F.max_by("examples_id", "run_id")).collect()[0][0] != examples_id:
+        again = examples.where(F.col("examples_id") == examples_id).withColumn("run_id", F.lit(job.id))
+        job.tables.upsert(again, EXAMPLES, when="true")
 
 
 def statements(catalogue: DataFrame, products: DataFrame, defined: DataFrame) -> DataFrame:

@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             progress.say("nightly", line)
         if took[-1].code:
             raise SystemExit(took[-1].code)
-        for line in ending(conf, Tables(open_session("nightly", conf.spark), conf.warehouse)):
+        for line in ending(asked.steps, conf, Tables(open_session("nightly", conf.spark), conf.warehouse)):
             progress.say("nightly", line)
     except CatalogError as error:
         progress.say("nightly", str(error))
@@ -115,12 +115,19 @@ def table(took: Sequence[Took]) -> list[str]:
     return [*lines, f"{'all':<{width}} {sum(one.seconds for one in took):>8.1f} s"]
 
 
-def ending(conf: config.Conf, tables: Tables) -> list[str]:
-    """Where the night's work lies, and what became of every pair: the counts of the newest publish."""
+def ending(steps: Sequence[str], conf: config.Conf, tables: Tables) -> list[str]:
+    """Where the night's work lies, as far as its steps made any, and what became of every pair."""
+    made = {step.partition(":")[0] for step in steps}
+    lines = [f"report: {conf.report.out}"] if "report" in made else []
+    if "publish" in made:
+        lines = [f"published values: {tables.path(ATTRIBUTES)}", *lines, fates(tables)]
+    return lines
+
+
+def fates(tables: Tables) -> str:
+    """What became of every pair: the counts of the newest publish, which must add up."""
     of_publish = (F.col("job") == "publish") & (F.col("status") == str(RunStatus.SUCCEEDED))
-    newest = tables.read(RUNS).where(of_publish).orderBy(F.desc("started_at")).select("counts").head()
-    if newest is None:
-        return []
+    [newest] = tables.read(RUNS).where(of_publish).orderBy(F.desc("started_at")).select("counts").limit(1).collect()
     counts = dict(newest.counts)
     missing = [name for name in ("requested", *FATES) if name not in counts]
     if missing:
@@ -132,11 +139,7 @@ def ending(conf: config.Conf, tables: Tables) -> list[str]:
         raise ContractError(
             f"table {RUNS.name}, counts of publish", f"{counts['requested']:,} and {parts}", "equal sums"
         )
-    return [
-        f"published values: {tables.path(ATTRIBUTES)}",
-        f"report: {conf.report.out}",
-        f"{counts['requested']:,} requested = {parts}",
-    ]
+    return f"{counts['requested']:,} requested = {parts}"
 
 
 if __name__ == "__main__":

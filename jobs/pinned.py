@@ -34,7 +34,7 @@ def pin(conf: config.Conf) -> Pinned:
         conf.registry.tracking_uri, conf.registry.experiment, artifacts_root=conf.registry.artifacts
     )
     resolved = where.resolve(conf.enrich.model, str(conf.enrich.version))
-    card = checkpoint.read_card(resolved.folder)
+    card = checkpoint.check(resolved.folder)
     if card.model_hash != resolved.model_hash:
         thing = f"{conf.enrich.model} version {resolved.version} at {resolved.folder}"
         raise ModelError(thing, f"files of hash {card.model_hash}", f"{resolved.model_hash}, as it was registered")

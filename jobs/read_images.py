@@ -3,7 +3,8 @@
     python -m jobs.read_images --conf conf/local.yaml --day 2026-01-15
 
 Pictures are named by a hash of their bytes; only what the warehouse lacks under the chosen OCR and regions is read. A
-picture that cannot be read is a row with a reason; one that a service refused stays unread until the next run.
+picture that cannot be read is a row with a reason; one that a service did not answer for stays unread until the next
+run. A service that refuses for good, as without credentials, stops the job.
 """
 
 import math
@@ -12,27 +13,39 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from extractor.errors import ConfigError
+from extractor.errors import ConfigError, ContractError
 from extractor.images import S3
 from extractor.picture_reader import Source
 from jobs import progress, runs
 from jobs.columns import spark_schema
 from jobs.config import Component
 from jobs.feeds.imports import BY_URI
+from jobs.inputs import Schemas
 from jobs.pinned import in_use
+from jobs.tables import Tables
 from jobs.workers import pictures
 from jobs.workers.pictures import Engine
 from schemas.enums import Status
 from schemas.image_features import IMAGE_FEATURES
 from schemas.image_texts import IMAGE_TEXTS
 from schemas.product_pictures import PRODUCT_PICTURES
+from schemas.products import PRODUCTS
 
 POSTPONED = "a service failed while it was read; the next run tries again"
+NOT_IMPORTED = "no words or features of it were imported, and conf has neither read here"
+
+
+class Ours(NamedTuple):
+    """What our own engines read; the rest is imported, where it came along."""
+
+    words: bool
+    features: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,16 +66,29 @@ def main(argv: Sequence[str] | None = None) -> None:
         if not conf.enabled:
             job.say("read_images.enabled is false: nothing is read")
             return
+        require_pictures(job.tables)
         ocr, regions = engine("ocr", conf.ocr), engine("regions", conf.regions)
         source = Source(root=absolute(conf.root), limits=conf.limits)
         used = in_use(job.conf)
+        ours = Ours(words=used.ocr == ocr.schema, features=used.features == regions.schema)
         hash_new(job, source)
-        if used.ocr == ocr.schema:  # else the words are imported
+        if ours.words:
             read_texts(job, source, ocr)
-        if used.features == regions.schema:
-            read_features(job, source, regions, ocr_schema=used.ocr)
-        settle(job, used.ocr, used.features)
+        if ours.features:
+            read_features(job, source, regions, ocr_schema=used.ocr, wait_for_words=ours.words)
+        settle(job, used, ours)
         count(job)
+
+
+def require_pictures(tables: Tables) -> None:
+    """Refuse a catalogue that names no picture: most likely its pictures are named in a column that conf does not."""
+    listed, products = tables.read(PRODUCT_PICTURES), tables.read_or_empty(PRODUCTS).where("is_current")
+    if listed.isEmpty() and not products.isEmpty():
+        expected = (
+            "at least one (ingest.products.columns says which column names them); where there is none, "
+            "read_images.enabled: false answers from text alone"
+        )
+        raise ContractError(f"table {PRODUCT_PICTURES.name}", f"no picture of {products.count():,} products", expected)
 
 
 def engine(folder: str, chosen: Component) -> Engine:
@@ -107,11 +133,11 @@ def read_texts(job: runs.Job, source: Source, ocr: Engine) -> None:
     each(job, work, partial(pictures.read_texts, source=source, engine=ocr), pictures.TEXT, write)
 
 
-def read_features(job: runs.Job, source: Source, regions: Engine, *, ocr_schema: str) -> None:
+def read_features(job: runs.Job, source: Source, regions: Engine, *, ocr_schema: str, wait_for_words: bool) -> None:
     """Append what the network sees in each picture, with a vector a word; replace vectors that follow other words."""
     texts = job.tables.read_or_empty(IMAGE_TEXTS).where(F.col("ocr_schema") == ocr_schema)
     features = job.tables.read_or_empty(IMAGE_FEATURES).where(F.col("feature_schema") == regions.schema)
-    listed = with_words(images(job.tables.read(PRODUCT_PICTURES)), texts)
+    listed = with_words(images(job.tables.read(PRODUCT_PICTURES)), texts, wait=wait_for_words)
     see = partial(pictures.read_features, source=source, engine=regions)
 
     def append(seen: DataFrame) -> None:
@@ -128,13 +154,13 @@ def read_features(job: runs.Job, source: Source, regions: Engine, *, ocr_schema:
     each(job, stale, see, pictures.FEATURE, replace)
 
 
-def settle(job: runs.Job, ocr_schema: str, feature_schema: str) -> None:
+def settle(job: runs.Job, used: Schemas, ours: Ours) -> None:
     """Write what became of each picture, where that is news."""
     readings = (
-        job.tables.read_or_empty(IMAGE_TEXTS).where(F.col("ocr_schema") == ocr_schema),
-        job.tables.read_or_empty(IMAGE_FEATURES).where(F.col("feature_schema") == feature_schema),
+        job.tables.read_or_empty(IMAGE_TEXTS).where(F.col("ocr_schema") == used.ocr),
+        job.tables.read_or_empty(IMAGE_FEATURES).where(F.col("feature_schema") == used.features),
     )
-    changed = settled(job.tables.read(PRODUCT_PICTURES), *readings).persist()
+    changed = settled(job.tables.read(PRODUCT_PICTURES), *readings, ours=ours).persist()
     if not changed.isEmpty():
         job.tables.upsert(changed, PRODUCT_PICTURES)
     changed.unpersist()
@@ -194,15 +220,19 @@ def without(rows: DataFrame, readings: DataFrame) -> DataFrame:
     return rows.join(readings.select("image_hash"), on="image_hash", how="left_anti")
 
 
-def with_words(rows: DataFrame, texts: DataFrame) -> DataFrame:
-    """Pictures with the boxes of their words, and whose words those are; a picture that still waits for OCR waits."""
+def with_words(rows: DataFrame, texts: DataFrame, *, wait: bool) -> DataFrame:
+    """Pictures with the boxes of their words, and whose words those are.
+
+    With `wait`, a picture without a reading waits for our own OCR; else its words were not imported and it has none.
+    """
     is_read = F.col("status") == Status.OK
     words = texts.select(
         "image_hash",
         F.when(is_read, F.col("ocr_schema")).alias("ocr_schema"),
         F.when(is_read, F.col("tokens.box")).otherwise(F.array()).alias("token_boxes"),
     )
-    return rows.join(words, on="image_hash", how="inner")
+    both = rows.join(words, on="image_hash", how="inner" if wait else "left")
+    return both.withColumn("token_boxes", F.coalesce("token_boxes", F.array()))
 
 
 def following_others(rows: DataFrame, features: DataFrame) -> DataFrame:
@@ -213,8 +243,11 @@ def following_others(rows: DataFrame, features: DataFrame) -> DataFrame:
     return both.where(is_other).drop("followed")
 
 
-def settled(listed: DataFrame, texts: DataFrame, features: DataFrame) -> DataFrame:
-    """Rows of product_pictures whose status or reason is news: ok is what was read in any way, and stays ok."""
+def settled(listed: DataFrame, texts: DataFrame, features: DataFrame, *, ours: Ours) -> DataFrame:
+    """Rows of product_pictures whose status or reason is news: ok is what was read in any way, and stays ok.
+
+    Unread is only what the next run will read; a reading that should have come along and did not is not waited for.
+    """
     named = [
         readings.select("image_hash", F.col("status").alias(f"{name}_status"), F.col("reason").alias(f"{name}_reason"))
         for name, readings in (("text", texts), ("feature", features))
@@ -222,9 +255,11 @@ def settled(listed: DataFrame, texts: DataFrame, features: DataFrame) -> DataFra
     pending = listed.where((F.col("status") != Status.OK) & F.col("image_hash").isNotNull())
     both = pending.join(named[0], on="image_hash", how="left").join(named[1], on="image_hash", how="left")
     any_ok = F.coalesce(F.array_contains(F.array("text_status", "feature_status"), str(Status.OK)), F.lit(False))
-    any_missing = F.col("text_status").isNull() | F.col("feature_status").isNull()
-    status = F.when(any_ok, str(Status.OK)).when(any_missing, str(Status.UNREAD)).otherwise(str(Status.FAILED))
-    failure = F.coalesce("text_reason", "feature_reason")
+    is_due = (F.lit(ours.words) & F.col("text_status").isNull()) | (
+        F.lit(ours.features) & F.col("feature_status").isNull()
+    )
+    status = F.when(any_ok, str(Status.OK)).when(is_due, str(Status.UNREAD)).otherwise(str(Status.FAILED))
+    failure = F.coalesce("text_reason", "feature_reason", F.lit(NOT_IMPORTED))
     reason = F.when(status == Status.FAILED, failure).when(status == Status.UNREAD, POSTPONED)
     news = both.withColumn("new_status", status).withColumn("new_reason", reason)
     changed = news.where(

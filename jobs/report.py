@@ -2,8 +2,8 @@
 
     python -m jobs.report --conf conf/local.yaml --day 2026-01-15
 
-What only the truth can tell comes from the findings that evaluate left beside the report; without them the page
-says so. A picture that cannot be opened is left out, its answers stay.
+What only the truth can tell comes from the findings that evaluate left beside the report; without them, or where they
+are of another model version, the page says so. A picture that cannot be opened is left out, its answers stay.
 """
 
 from collections import Counter
@@ -18,7 +18,7 @@ from pyspark.sql import DataFrame, Row, Window
 from pyspark.sql import functions as F
 
 from extractor import images
-from extractor.errors import ContractError, ModelError
+from extractor.errors import BackendError, ContractError, ModelError
 from extractor.evaluation import Cell
 from extractor.records import Box, Evidence
 from jobs import answers, pinned, runs
@@ -69,6 +69,8 @@ def report(job: runs.Job, model: Pinned | None) -> None:
     open_picture = opener(pictures, conf.pictures, job.conf.read_images.limits)
     shown = compose(job.tables, model, found, open_picture, num_cards=conf.gallery, day=job.day, run_id=job.id)
     write(page.render(shown), Path(conf.out))
+    if shown.measured_model:
+        job.say(f"no figures: the last evaluation is of {shown.measured_model}, which this report is not about")
     job.counts |= {"products_shown": len(shown.cards), "bytes": Path(conf.out).stat().st_size}
     job.say(f"the report is {conf.out}")
 
@@ -88,7 +90,8 @@ def compose(
     products = tables.read(PRODUCTS).where("is_current")
     decided = decided_now(tables, model).cache()
     chosen = gallery(decided, read(PRODUCT_PICTURES), num_cards)
-    wrong = () if found is None else found.errors[:NUM_MISTAKES]
+    mine = of_model(found, model)
+    wrong = () if mine is None else mine.errors[:NUM_MISTAKES]
     pages = pages_of(products, read(PRODUCT_PICTURES), {*chosen, *(cell.product_id for cell in wrong)})
     shown = by_product(decided, [*pages])
     num_holes, num_filled = holes_of(decided)
@@ -107,11 +110,18 @@ def compose(
         quarantine=quarantined(read(QUARANTINE)),
         num_quarantined=read(QUARANTINE).count(),
         runs=run_book(read(RUNS)),
-        findings=found,
+        findings=mine,
+        measured_model="" if found is None or found is mine else found.model.model_version,
         mistakes=mistakes(wrong, pages, shown, open_picture),
     )
     decided.unpersist()
     return composed
+
+
+def of_model(found: Findings | None, model: Pinned | None) -> Findings | None:
+    """The findings if they are of this version: a figure says nothing about another one."""
+    is_mine = found is not None and model is not None and found.model.model_version == model.version
+    return found if is_mine else None
 
 
 def decided_now(tables: Tables, model: Pinned | None) -> DataFrame:
@@ -188,7 +198,7 @@ def pages_of(products: DataFrame, pictures: DataFrame, product_ids: set[str]) ->
 
 
 def opener(pictures: DataFrame, root: str, limits: images.Config) -> Open:
-    """Opens pictures by hash, each once; None for one that is gone or broken since it was read."""
+    """Opens pictures by hash, each once; None for one that is gone or broken since it was read, or out of reach."""
 
     @cache
     def open_picture(image_hash: str) -> Image.Image | None:
@@ -197,8 +207,8 @@ def opener(pictures: DataFrame, root: str, limits: images.Config) -> Open:
             return None
         try:
             return Image.fromarray(images.decode(images.open_bytes(root, row.uri, limits), limits).rgb)
-        except ContractError:
-            return None  # imported readings name pictures that we may not have: the page does without
+        except (ContractError, BackendError):
+            return None  # imported readings name pictures that we may not have, a store may be away: we do without
 
     return open_picture
 

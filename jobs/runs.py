@@ -6,14 +6,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
-from importlib.metadata import PackageNotFoundError, version
 from uuid import uuid4
 
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from extractor.errors import CatalogError
-from jobs import cli, config, progress
+from jobs import cli, config, progress, revision
 from jobs.session import open_session
 from jobs.tables import Tables
 from schemas.enums import RunStatus
@@ -53,6 +53,7 @@ def job(
     except CatalogError as error:
         raise _stop(name, error) from error
     started = datetime.now(UTC)
+    revision.code_version()  # asked now and kept: a checkout may move on while the job runs
     running = Job(
         name=name,
         id=f"{name}-{command.day}-{started:%Y%m%dT%H%M%S}-{uuid4().hex[:6]}",
@@ -68,15 +69,25 @@ def job(
     except CatalogError as error:
         _record(running, clock, RunStatus.FAILED, str(error))
         raise _stop(name, error) from error
-    except PySparkException as error:
-        _record(running, clock, RunStatus.FAILED, str(error)[:1000])
-        raise
+    except (PySparkException, Py4JJavaError) as error:
+        said = said_by_worker(error)
+        _record(running, clock, RunStatus.FAILED, said or str(error)[:1000])
+        if said is None:
+            raise
+        raise _stop(name, said) from error
     _record(running, clock, RunStatus.SUCCEEDED, None)
     counts = ", ".join(f"{key} {value:,}" for key, value in running.counts.items())
     running.say(f"done in {time.monotonic() - clock:.1f} s" + (f": {counts}" if counts else ""))
 
 
-def _stop(name: str, error: CatalogError) -> SystemExit:
+def said_by_worker(error: PySparkException | Py4JJavaError) -> str | None:
+    """What an error of ours said on an executor, whence it arrives within a stack trace; None for any other error."""
+    _, is_ours, last = str(error).rpartition(f"\n{CatalogError.__module__}.")
+    line, _, rest = last.partition("\n")
+    return line.partition(": ")[2] if is_ours and "\nTraceback" not in rest else None
+
+
+def _stop(name: str, error: CatalogError | str) -> SystemExit:
     print(f"{name}: {error}", file=sys.stderr, flush=True)  # noqa: T201  # the message that the operator needs
     return SystemExit(2)
 
@@ -87,7 +98,7 @@ def _record(job: Job, clock: float, status: RunStatus, reason: str | None) -> No
         "run_id": job.id,
         "job": job.name,
         "day": job.day,
-        "code_version": code_version(),
+        "code_version": revision.code_version(),
         "config": config.as_json(job.conf),
         "model_version": job.model_version,
         "inputs": list(job.tables.versions.items()),
@@ -100,11 +111,3 @@ def _record(job: Job, clock: float, status: RunStatus, reason: str | None) -> No
         "seconds": time.monotonic() - clock,
     }
     job.tables.append(job.tables.rows([row], RUNS), RUNS, txn=job.id)
-
-
-def code_version() -> str:
-    """The installed package's version; 'source' where it runs from a checkout that was never installed."""
-    try:
-        return version("facetmill")
-    except PackageNotFoundError:
-        return "source"

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -9,6 +10,8 @@ from pyspark.sql import SparkSession
 from extractor.errors import ConfigError
 from jobs.config import Spark
 
+SUBMITTED = "PYSPARK_GATEWAY_PORT"
+"""In the environment of what spark-submit starts."""
 DELTA = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
@@ -40,6 +43,8 @@ def open_session(app: str, conf: Spark) -> SparkSession:
         builder = builder.master(conf.master)
     spark: SparkSession = builder.getOrCreate()
     spark.sparkContext.setLogLevel(conf.log_level)
+    if SUBMITTED in os.environ:
+        _check_submitted(spark.sparkContext.getConf().get("spark.jars") or "", conf.jars)
     return spark
 
 
@@ -51,4 +56,15 @@ def _jars(conf: Spark) -> dict[str, str]:
     missing = [jar for jar in conf.jars if not Path(jar).is_file()]
     if missing:
         raise ConfigError("spark.jars", missing[0], "an existing file; `make setup` fetches the Delta jars")
+    if SUBMITTED in os.environ:  # its JVM runs already: jars that are named now come too late for Spark's extensions
+        return {}
     return {"spark.jars": ",".join(str(Path(jar).resolve()) for jar in conf.jars)} if conf.jars else {}
+
+
+def _check_submitted(given: str, jars: Sequence[str]) -> None:
+    """Whether spark-submit was told of our jars."""
+    names = {Path(jar).name for jar in given.split(",")}
+    missing = [jar for jar in jars if Path(jar).name not in names]
+    if missing:
+        expected = f"`spark-submit --jars {','.join(jars)}`, or `spark.jars: []` where the cluster has them"
+        raise ConfigError("spark.jars", f"no {Path(missing[0]).name} in {given or 'no jars'!r}", expected)

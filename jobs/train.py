@@ -18,7 +18,7 @@ from extractor import checkpoint, components, training, vocabulary
 from extractor.errors import ContractError
 from extractor.models.base import Knowledge, Model
 from extractor.records import Example
-from jobs import config, fitting, lessons, pinned, registry, runs
+from jobs import config, fitting, lessons, pinned, registry, runs, vocabularies
 from jobs.lessons import Lesson
 from schemas.enums import Split
 from schemas.scores import SCORES
@@ -48,6 +48,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         if known is not None:
             job.model_version = pinned.named(conf.train.name, known)
             job.say(f"{job.model_version} has learnt exactly this: nothing to train")
+            if conf.train.promote:
+                models.promote(conf.train.name, known)
             job.counts |= {"trained": 0}
             return
         paths = lessons.export(lesson, Path(conf.train.folder))
@@ -55,7 +57,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         material = fitting.Material(paths, taught, tuple(lesson.definitions))
         knowledge = know(lesson, taught[Split.TRAIN], min_count=conf.label.min_count)
         job.tables.upsert(
-            job.tables.rows(vocabulary_rows(job, lesson, knowledge), VOCABULARIES), VOCABULARIES, when="false"
+            job.tables.rows(
+                vocabularies.rows(job, knowledge.vocabularies.values(), examples_id=lesson.examples_id), VOCABULARIES
+            ),
+            VOCABULARIES,
+            when="false",
         )
         learnt = learn(job, lesson, knowledge, material, Path(conf.train.folder) / "runs" / fingerprint)
         job.model_version = pinned.named(conf.train.name, register(models, learnt, conf, fingerprint))
@@ -101,21 +107,6 @@ def know(lesson: Lesson, train: Sequence[Example], *, min_count: int) -> Knowled
         feature_dim=lesson.feature_dim,
         ocr_schema=lesson.schemas.ocr,
     )
-
-
-def vocabulary_rows(job: runs.Job, lesson: Lesson, knowledge: Knowledge) -> list[dict[str, Any]]:  # as tables.rows
-    """Rows of VOCABULARIES: what evidence of vocabulary words points into."""
-    return [
-        {
-            "vocab_id": known.vocab_id,
-            "product_type": known.product_type,
-            "attribute": known.attribute,
-            "words": list(known.words),
-            "examples_id": lesson.examples_id,
-            "run_id": job.id,
-        }
-        for known in knowledge.vocabularies.values()
-    ]
 
 
 def learn(job: runs.Job, lesson: Lesson, knowledge: Knowledge, material: fitting.Material, folder: Path) -> Learnt:

@@ -21,6 +21,7 @@ PREDICTIONS = Table(
             column("state", pa.string(), "value, unknown, truncated or error", required=True),
             column("value", pa.string(), "the value as read; null unless state is value or truncated"),
             column("score", pa.float64(), "raw confidence of the answer, 0..1, uncalibrated; null on error"),
+            column("sigmoid_score", pa.float64(), "the same by sigmoids (bce teaches them), 0..1; null if none"),
             column("unknown_probability", pa.float64(), "probability of `unknown`, 0..1"),
             column("min_token_probability", pa.float64(), "the least sure word of the answer, 0..1"),
             column("num_words", pa.int32(), "words of the value"),

@@ -14,7 +14,12 @@ VOCABULARIES = Table(
             column("product_type", pa.string(), "the product type; '*' for all of an attribute", required=True),
             column("attribute", pa.string(), "the attribute", required=True),
             column("words", pa.list_(pa.string()), "the words, in the order that evidence counts them", required=True),
-            column("examples_id", pa.string(), "the examples that it was made from", required=True),
+            column(
+                "examples_id",
+                pa.string(),
+                "the examples that made it; empty: options defined since",
+                required=True,
+            ),
             column("run_id", pa.string(), "the run that made it", required=True),
         ]
     ),

@@ -35,6 +35,9 @@ class Model(Protocol):
     def predict(self, examples: Sequence[Example]) -> list[Prediction]:
         """One prediction a question, in the order of examples and their questions; batches are the caller's."""
 
+    def define(self, definitions: Sequence[Definition]) -> None:
+        """Answer by these definitions from now on: attributes may have joined, questions and options changed."""
+
     def save(self, folder: Path) -> None:
         """Write plain files (safetensors, JSON) that `load` reads."""
 

@@ -72,7 +72,7 @@ class Config:
     standardise: bool = True
     """Take the mean off region and OCR features and divide by their deviation, of the training pictures."""
     fc7: int = 0
-    """Width of the detector's trainable last layer; 0 takes the features as they are (S0: 2048, fine-tuned)."""
+    """Width of a last layer of the detector that learns from fresh weights; 0 takes features as they are (S0: 2048)."""
     prev_embeds: Literal["output", "input"] = "output"
     """What stands for a copied word at the next step: the encoder's output (S0 4.3) or its input (M4C)."""
     auxiliary_task: bool = False
@@ -295,7 +295,8 @@ class Network(nn.Module):
         chance_BQC = merge(score_BQC, batch.outcome_BQC, self.config.merge)
         (first_BQ, second_BQ), (said_BQ, other_BQ) = (column.unbind(-1) for column in chance_BQC.topk(2))
         said_BQ = torch.where(step < batch.prefix_BQ, NUM_SPECIAL + step, said_BQ)
-        return Decoded(said_BQ, first_BQ, chance_BQC[..., UNKNOWN], other_BQ, second_BQ)
+        best_BQ = score_BQC.masked_fill(batch.outcome_BQC != said_BQ[..., None], -math.inf).amax(-1)
+        return Decoded(said_BQ, first_BQ, chance_BQC[..., UNKNOWN], other_BQ, second_BQ, best_BQ.sigmoid())
 
 
 class Model:
@@ -303,14 +304,23 @@ class Model:
 
     def __init__(self, config: Config, knowledge: Knowledge, text_encoder: bert.Encoder, words: Encoder) -> None:
         self.config = config
-        self.knowledge = knowledge
         self.text_encoder = text_encoder
         self.words = words
+        self.network: Network
+        self._take(knowledge)
+
+    def _take(self, knowledge: Knowledge) -> None:
+        config = self.config
+        self.knowledge = knowledge
         self.lexicon = reading.Lexicon(knowledge.definitions, knowledge.vocabularies, config.reads)
         self.reader = reading.Reader(
-            config.reads, self.lexicon, text_encoder, words, feature_dim=knowledge.feature_dim, tuned=config.text_tuned
+            config.reads,
+            self.lexicon,
+            self.text_encoder,
+            self.words,
+            feature_dim=knowledge.feature_dim,
+            tuned=config.text_tuned,
         )
-        self.network: Network
 
     @classmethod
     def create(cls, config: Config, knowledge: Knowledge, examples: Sequence[Example], *, seed: int) -> Self:
@@ -323,17 +333,26 @@ class Model:
             model.build(model.reader.num_candidates(examples))
         if config.standardise:
             model.standardise(examples)
-        model.network.word_VF.copy_(_unit(words.vectors(model.lexicon.words)))
-        model.network.question_GF.copy_(
-            torch.cat(
-                [
-                    _unit(words.vectors([given.question for given in model.lexicon.definitions])),
-                    _unit(words.vectors([given.product_type for given in model.lexicon.definitions])),
-                ],
-                dim=1,
-            )
-        )
+        model.network.word_VF, model.network.question_GF = model.vectors()
         return model
+
+    def define(self, definitions: Sequence[Definition]) -> None:
+        """Answer by these definitions: they need no new weight, only vectors of their words (MODELS 4.8)."""
+        if _by_group(definitions) == _by_group(self.knowledge.definitions):
+            return
+        device = self._device
+        self._take(self.knowledge._replace(definitions=tuple(definitions)))
+        steps = self.lexicon.longest_prefix + self.config.reads.longest_answer + 1
+        if steps > self.network.step.num_embeddings:
+            raise ModelError("product types", f"one of {self.lexicon.longest_prefix} words", "none so long; train anew")
+        self.network.word_VF, self.network.question_GF = (nn.Buffer(part.to(device)) for part in self.vectors())
+
+    def vectors(self) -> tuple[nn.Buffer, nn.Buffer]:
+        """Frozen vectors of the vocabularies' words [V, F], and of questions beside product types [G, 2 F]."""
+        words, definitions = self.words, self.lexicon.definitions
+        questions = _unit(words.vectors([given.question for given in definitions]))
+        types = _unit(words.vectors([given.product_type for given in definitions]))
+        return nn.Buffer(_unit(words.vectors(self.lexicon.words))), nn.Buffer(torch.cat([questions, types], dim=1))
 
     def standardise(self, examples: Sequence[Example]) -> None:
         """Measure the features of training pictures."""
@@ -391,8 +410,7 @@ class Model:
         pretrained: list[nn.Parameter] = []
         for name, parameter in self.network.named_parameters():
             if parameter.requires_grad:
-                is_pretrained = name.startswith("text_encoder.") or ".fc7." in name
-                (pretrained if is_pretrained else fresh).append(parameter)
+                (pretrained if name.startswith("text_encoder.") else fresh).append(parameter)
         groups = ({"params": fresh, "lr_scale": 1.0}, {"params": pretrained, "lr_scale": self.config.tuned_rate})
         return [group for group in groups if group["params"]]
 
@@ -457,6 +475,10 @@ def _texts(examples: Sequence[Example]) -> list[str]:
     fields = [field for example in examples for field in (example.title or "", *example.bullets)]
     packs = [" ".join(token.text for token in picture.tokens) for example in examples for picture in example.pictures]
     return [content for content in fields + packs if content]
+
+
+def _by_group(definitions: Sequence[Definition]) -> dict[tuple[str, str], Definition]:
+    return {(given.product_type, given.attribute): given for given in definitions}
 
 
 def _unit(vectors: Vectors) -> Tensor:

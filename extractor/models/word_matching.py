@@ -7,7 +7,7 @@ ascending popularity"; `longest` first is the stronger baseline (MODELS 7).
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal, NamedTuple, Self
@@ -105,6 +105,9 @@ class Model:
 
     def __init__(self, config: Config, dictionaries: Iterable[Dictionary]) -> None:
         self.config = config
+        self._take(dictionaries)
+
+    def _take(self, dictionaries: Iterable[Dictionary]) -> None:
         self.dictionaries = {(known.product_type, known.attribute): known for known in dictionaries}
         self.ranks = {
             group: {entry.keys: rank for rank, entry in enumerate(known.entries)}
@@ -131,6 +134,10 @@ class Model:
     def predict(self, examples: Sequence[Example]) -> list[Prediction]:
         """One prediction a question."""
         return [self._answer(example, question) for example in examples for question in example.asked]
+
+    def define(self, definitions: Sequence[Definition]) -> None:
+        """Look up by these definitions: what was counted stays, options come and go."""
+        self._take(_defined(self.config, definition, self.dictionaries) for definition in definitions)
 
     def save(self, folder: Path) -> None:
         """Write the dictionaries as JSON."""
@@ -245,6 +252,18 @@ def _dictionary(config: Config, definition: Definition, counts: Counter[Keys]) -
         pictures=definition.pictures,
         entries=tuple(sorted(entries, key=ORDERS[config.order])),
     )
+
+
+def _defined(config: Config, definition: Definition, known: Mapping[Group, Dictionary]) -> Dictionary:
+    """The dictionary of a definition that may have changed since the counting."""
+    old = known.get((definition.product_type, definition.attribute))
+    if old is None:
+        return _dictionary(config, definition, Counter())
+    before = {entry.keys: entry for entry in old.entries}
+    counts = Counter({keys: entry.count for keys, entry in before.items() if entry.count})
+    fresh = _dictionary(config, definition, counts)
+    entries = (replace(before.get(entry.keys, entry), option=entry.option) for entry in fresh.entries)
+    return replace(fresh, entries=tuple(entries), unmatched=old.unmatched, unknown=old.unknown)
 
 
 def _longest(entry: Entry) -> tuple[int, int, int, Keys]:

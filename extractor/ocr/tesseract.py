@@ -100,5 +100,6 @@ def _run(command: list[str], given: bytes, timeout: float) -> str:
     said = done.stderr.decode(errors="replace").strip()
     if done.returncode != 0:
         problem = said.splitlines()[-1] if said else "no message"
-        raise BackendError("Tesseract", f"exit {done.returncode}: {problem}")
+        was_killed = done.returncode < 0  # for want of memory, say: the next picture may fare better
+        raise BackendError("Tesseract", f"exit {done.returncode}: {problem}", retry=was_killed)
     return done.stdout.decode()

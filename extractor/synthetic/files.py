@@ -22,6 +22,9 @@ from schemas.truth import TRUTH
 REVISION = 1
 """Goes up when the same settings draw other bytes."""
 PART_PRODUCTS = 25
+"""Products a part; more where there would be too many parts."""
+MOST_PARTS = 2000
+"""A part is a Spark task and a few files. What a product is does not depend on the part that it is drawn in."""
 PRODUCTS = "products"
 """Product files begin with it; conf's ingest.products.path ends in products*.jsonl."""
 PICTURES = "pictures"
@@ -46,9 +49,14 @@ class Plan:
     feature_schema: str
 
     @property
+    def part_products(self) -> int:
+        """How many products a part holds."""
+        return max(PART_PRODUCTS, -(-self.products // MOST_PARTS))
+
+    @property
     def num_parts(self) -> int:
         """How many parts the products fall into."""
-        return -(-self.products // PART_PRODUCTS)
+        return -(-self.products // self.part_products)
 
 
 class Written(NamedTuple):
@@ -60,8 +68,8 @@ class Written(NamedTuple):
 
 def write_part(plan: Plan, part: int) -> Written:
     """Draw and write one range of products with their pictures and their truth."""
-    start = part * PART_PRODUCTS
-    products = list(draw(min(PART_PRODUCTS, plan.products - start), plan.seed, start=start))
+    start = part * plan.part_products
+    products = list(draw(min(plan.part_products, plan.products - start), plan.seed, start=start))
     packs = list(_own_packs(products))
     if plan.features_only:
         _write_readings(plan, part, packs)

@@ -69,6 +69,7 @@ def image_texts(spark: SparkSession, feed: ImageTextFeed) -> DataFrame:
     tokens = F.coalesce("tokens", F.when(F.col("status") == str(Status.FAILED), F.array()))
     checked = (
         rows.withColumn("status", F.coalesce("status", F.lit(str(Status.OK))))
+        .withColumn("reason", _reason())
         .withColumn("tokens", tokens.cast(spark_schema(TEXT)["tokens"].dataType))
         .withColumn("problem", F.coalesce("problem", *_picture_problems(), *_text_problems(feed.ocr_schema)))
         .withColumn("content_hash", F.sha2(F.to_json("tokens"), 256))
@@ -117,16 +118,30 @@ def write(job: Job, texts: DataFrame, features: DataFrame) -> None:
 
 
 def known(job: Job, uris: DataFrame, *imported: DataFrame) -> DataFrame:
-    """Which of the uris have a reading that came along, now or earlier: (uri, image_hash)."""
+    """Which of the uris have a reading that came along, now or earlier: (uri, image_hash, status, reason)."""
     if not (job.conf.ingest.image_texts.path or job.conf.ingest.image_features.path):
-        return uris.withColumn("image_hash", F.lit("")).where("false")
+        return uris.select("uri", *(F.lit("").alias(name) for name in ("image_hash", "status", "reason"))).where(
+            "false"
+        )
     tables = (table for table in (IMAGE_TEXTS, IMAGE_FEATURES) if job.tables.exists(table))
-    stored = [job.tables.read(table).select("image_hash") for table in tables]
+    stored = [job.tables.read(table).select("image_hash", "status", "reason") for table in tables]
     by_uri = uris.withColumn("image_hash", _by_uri(F.col("uri")))
-    found = [by_uri.join(hashes.distinct(), on="image_hash", how="left_semi") for hashes in stored]
+    found = [
+        by_uri.join(readings.select("image_hash").distinct(), on="image_hash", how="left_semi") for readings in stored
+    ]
     named = [frame.where("chosen AND uri IS NOT NULL").select("uri", "image_hash") for frame in imported]
     pairs = reduce(DataFrame.unionByName, (frame.select("uri", "image_hash") for frame in [*named, *found]))
-    return pairs.groupBy("uri").agg(F.min("image_hash").alias("image_hash"))
+    named_once = pairs.groupBy("uri").agg(F.min("image_hash").alias("image_hash"))
+    return named_once.join(verdicts(reduce(DataFrame.unionByName, stored)), on="image_hash", how="inner")
+
+
+def verdicts(readings: DataFrame) -> DataFrame:
+    """What became of each picture: ok where any reading of it is, else failed with a reason."""
+    any_ok = F.bool_or(F.col("status") == Status.OK)
+    return readings.groupBy("image_hash").agg(
+        F.when(any_ok, str(Status.OK)).otherwise(str(Status.FAILED)).alias("status"),
+        F.when(~any_ok, F.min("reason")).alias("reason"),
+    )
 
 
 def unlike_stored(features: DataFrame, stored: DataFrame) -> DataFrame:
@@ -171,6 +186,12 @@ def _judged(rows: DataFrame, schema_column: str) -> DataFrame:
     )
 
 
+def _reason() -> Column:
+    """Why a reading failed; nothing that failed is without a reason."""
+    failed = F.col("status") == Status.FAILED
+    return F.coalesce("reason", F.when(failed, "it failed where it was read, and no reason came along"))
+
+
 def _by_uri(uri: Column) -> Column:
     return F.concat(F.lit(BY_URI), F.sha2(uri, 256))
 
@@ -183,6 +204,7 @@ def _features(spark: SparkSession, feed: ImageFeatureFeed) -> DataFrame:
             "num_tokens": F.coalesce("num_tokens", F.lit(0)),
             "token_vectors": F.coalesce("token_vectors", F.lit(b"")),
             "status": F.coalesce("status", F.lit(str(Status.OK))),
+            "reason": _reason(),
         }
     )
 

@@ -88,6 +88,9 @@ class Report:
     num_quarantined: int
     runs: Rows
     findings: Findings | None
+    """Of the model whose answers are shown."""
+    measured_model: str
+    """Another version, where the last evaluation is of that one; else empty."""
     mistakes: Sequence[Mistake]
 
     @property

@@ -38,6 +38,8 @@ class Ask:
     """Whether Spark brought the files to this node."""
     device: str
     """cpu, cuda, or auto: the GPU that Spark gave the task, without one the CPU."""
+    definitions: str
+    """What is asked by now, as JSON."""
     batches: predictor.Config
     """How rows are put together for the device."""
 
@@ -69,4 +71,4 @@ def device(wanted: str) -> str:
 
 def _predictor(ask: Ask) -> predictor.Predictor:
     folder = SparkFiles.get(ask.folder) if ask.shipped else ask.folder
-    return predictor.cached(folder, device(ask.device), ask.batches)
+    return predictor.cached(folder, device(ask.device), ask.batches, ask.definitions)

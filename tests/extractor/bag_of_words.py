@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from extractor.models.base import Knowledge
-from extractor.records import Example, Prediction
+from extractor.records import Definition, Example, Prediction
 from schemas.enums import State
 
 BUCKETS = 64
@@ -47,6 +47,9 @@ class BagOfWords:
     @classmethod
     def create(cls, config: None, knowledge: Knowledge, examples: Sequence[Example], *, seed: int) -> Self:
         return cls(seed)
+
+    def define(self, definitions: Sequence[Definition]) -> None:
+        """Its question is fixed."""
 
     def encode(self, examples: Sequence[Example]) -> list[Encoded]:
         return [

@@ -119,7 +119,7 @@ def decode(network: Network, batch: Batch) -> Decoded:
         score_BQC = score_BQC.masked_fill(forbidden(batch, step, step + 1)[:, :, 0], -math.inf)
         said_BQ = torch.zeros_like(batch.group_BQ)
         copy_BQ1 = torch.zeros_like(batch.group_BQ)[..., None]
-        columns = torch.zeros(4, *said_BQ.shape)
+        columns = torch.zeros(5, *said_BQ.shape)
         for b in range(len(said_BQ)):
             for q in range(num_Q):
                 scores, outcomes = score_BQC[b, q].tolist(), batch.outcome_BQC[b, q].tolist()
@@ -129,8 +129,9 @@ def decode(network: Network, batch: Batch) -> Decoded:
                 said_BQ[b, q] = said
                 same = [place for place, outcome in enumerate(outcomes) if outcome == said]
                 copy_BQ1[b, q, 0] = max(same, key=lambda place: scores[place])
-                columns[:, b, q] = torch.tensor([chances[first], chances[UNKNOWN], second, chances[second]])
-        steps.append(Decoded(said_BQ, columns[0], columns[1], columns[2].long(), columns[3]))
+                sigmoid = 1 / (1 + math.exp(-max(scores[place] for place in same)))
+                columns[:, b, q] = torch.tensor([chances[first], chances[UNKNOWN], second, chances[second], sigmoid])
+        steps.append(Decoded(said_BQ, columns[0], columns[1], columns[2].long(), columns[3], columns[4]))
         ended = (said_BQ == EOS) | (said_BQ == UNKNOWN)
         done_BQ = done_BQ | (ended & (step >= batch.prefix_BQ))
         if done_BQ.all():

@@ -91,7 +91,7 @@ def test_the_same_seed_makes_the_same_copies_and_another_seed_others():
 
 @pytest.mark.parametrize("wrong", [{"copies": -1}, {"exchange": 1.1}])
 def test_settings_that_make_no_sense_are_refused(wrong):
-    with pytest.raises(ConfigError, match="augment"):
+    with pytest.raises(ConfigError, match=next(iter(wrong))):
         Config(**wrong)
 
 

@@ -232,5 +232,5 @@ def test_another_salt_is_another_split():
 
 
 def test_shares_that_do_not_make_one_are_refused():
-    with pytest.raises(ConfigError, match=r"label\.train \+ validation.*found 1\.3"):
+    with pytest.raises(ConfigError, match=r"train \+ validation.*found 1\.3"):
         Config(train=0.9)

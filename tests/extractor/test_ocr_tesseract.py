@@ -55,8 +55,19 @@ def test_a_missing_program_is_named_before_anything_is_read():
 def test_a_program_that_fails_tells_its_last_words(tmp_path):
     binary = program(tmp_path, "echo 'Failed loading language swe' >&2", "exit 1")
 
-    with pytest.raises(BackendError, match="exit 1: Failed loading language swe"):
+    with pytest.raises(BackendError, match="exit 1: Failed loading language swe") as caught:
         Reader(Config(binary=binary)).read(BLANK)
+
+    assert not caught.value.retry
+
+
+def test_a_program_that_was_killed_may_be_asked_again(tmp_path):
+    binary = program(tmp_path, "kill -9 $$")
+
+    with pytest.raises(BackendError, match="exit -9") as caught:
+        Reader(Config(binary=binary)).read(BLANK)
+
+    assert caught.value.retry
 
 
 def test_a_picture_that_takes_too_long_is_given_up_with_a_reason(tmp_path):

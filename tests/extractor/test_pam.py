@@ -365,6 +365,35 @@ def test_the_paper_s_sizes_learn():
     assert model.network.state_dict()["transformer.layers.3.feed_in.weight"].shape == (3072, 768)
 
 
+def test_definitions_of_today_are_answered_without_new_weights_and_change_no_other_answer(examples):
+    model = tiny_pam.model(examples)
+    asked = [replace(one, asked=one.asked[:2]) for one in examples]  # brand, form
+    before = model.predict(asked)
+    brand, form, _ = (one for one in tiny_pam.definitions() if one.product_type == "soap")
+    cut = replace(form, attribute="cut", question="how is it cut?", options={"round": (), "square": ()})
+    rose = replace(brand, product_type="rose")  # a type that training never saw
+
+    model.define([*tiny_pam.definitions(), cut, rose])
+    after = model.predict(asked)
+    new = model.predict([
+        replace(next(one for one in examples if one.product_type == "soap"), asked=(Question(attribute="cut"),)),
+        replace(examples[0], product_type="rose", asked=(Question(attribute="brand"),)),
+    ])  # fmt: skip
+
+    assert [(one.value, one.evidence) for one in after] == [(one.value, one.evidence) for one in before]
+    assert [one.score for one in after] == pytest.approx([one.score for one in before], abs=1e-6)
+    assert set((new[0].value or "").split()) <= {"round", "square"}  # untrained: it may say both
+    assert [one.vocab_fallback for one in new] == [False, True]
+
+
+def test_a_type_whose_words_are_more_than_training_saw_is_named(examples):
+    model = tiny_pam.model(examples, target_prefix=True)
+    long = replace(tiny_pam.definitions()[0], product_type="very long name of a type")
+
+    with pytest.raises(ModelError, match="product types: found one of 6 words, expected none so long; train anew"):
+        model.define([*tiny_pam.definitions(), long])
+
+
 def test_features_are_standardised_by_the_training_pictures(examples):
     model = tiny_pam.model(examples, standardise=True)
     regions = torch.from_numpy(

@@ -59,7 +59,7 @@ def test_01_cached_decoding_says_what_full_recomputation_says(changes):
 
     assert cached.said_BQT.shape[2] > 2
     assert torch.equal(cached.said_BQT, naive.said_BQT)
-    for name in ("probability_BQT", "unknown_BQT", "second_probability_BQT"):
+    for name in ("probability_BQT", "unknown_BQT", "second_probability_BQT", "sigmoid_BQT"):
         assert (getattr(cached, name) - getattr(naive, name)).abs().max() <= 1e-5
 
 

@@ -89,13 +89,17 @@ def test_words_come_with_the_pictures_size(source, tea):
     [
         (ContractError("picture", "a blur", "text"), "failed"),
         (BackendError("OCR service", "busy", retry=True), "unread"),
-        (BackendError("OCR service", "no such account"), "unread"),
     ],
 )
 def test_a_failure_is_the_pictures_own_or_the_services(source, tea, trouble, status):
     row = picture_reader.text_row(tea, Reciter(trouble), source)
 
     assert (row["status"], row["reason"], row["tokens"]) == (status, str(trouble), [])
+
+
+def test_a_service_that_refuses_for_good_is_no_pictures_fate(source, tea):
+    with pytest.raises(BackendError, match="no such account"):
+        picture_reader.text_row(tea, Reciter(BackendError("OCR service", "no such account")), source)
 
 
 def test_a_bug_of_ours_is_no_reason(source, tea):

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,6 @@ import pytest
 import torch
 
 from extractor import checkpoint, predictor
-from extractor.errors import ModelError
 from extractor.models import word_matching
 from extractor.models.base import Knowledge
 from extractor.predictor import COLUMNS, Config, Predictor, ahead
@@ -238,7 +238,7 @@ def test_a_stream_answers_frame_after_frame():
     ]
 
 
-def test_a_folder_is_loaded_once_a_process_and_refuses_another_schema(tmp_path):
+def test_a_folder_is_loaded_once_a_process_and_answers_by_the_definitions_of_today(tmp_path):
     definition = Definition(product_type="tea", attribute="kind", question="What kind?")
     config = word_matching.Config(
         order="longest", sources=("title",), stop=(), options=True, prior_precision=0.5, prior_weight=2.0
@@ -249,12 +249,17 @@ def test_a_folder_is_loaded_once_a_process_and_refuses_another_schema(tmp_path):
         tmp_path / "m", model, name="word_matching", config=config, feature_schema="f", ocr_schema="o", examples_id="e"
     )
 
-    first = predictor.cached(str(tmp_path / "m"), "cpu", CONFIG, "f", "o")
+    told, later = (
+        predictor.DEFINITIONS.dump_json(known).decode()
+        for known in ((definition,), (replace(definition, options={"black": ("green",)}),))
+    )
+    first = predictor.cached(str(tmp_path / "m"), "cpu", CONFIG, told)
+    other = predictor.cached(str(tmp_path / "m"), "cpu", CONFIG, later)
 
-    assert predictor.cached(str(tmp_path / "m"), "cpu", CONFIG, "f", "o") is first
+    assert predictor.cached(str(tmp_path / "m"), "cpu", CONFIG, told) is first
     assert list(first.predict(frame(ROWS[0]))["value"]) == ["green"]
-    with pytest.raises(ModelError, match="feature_schema"):
-        predictor.cached(str(tmp_path / "m"), "cpu", CONFIG, "g", "o")
+    assert isinstance(other.model, word_matching.Model)
+    assert {entry.option for entry in other.model.dictionaries["tea", "kind"].entries} == {"black"}
 
 
 def readers() -> list[threading.Thread]:

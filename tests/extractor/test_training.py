@@ -24,6 +24,7 @@ CONFIG = Config(
     weight_decay=0.01,
     warmup_share=0.25,
     final_lr_share=0.1,
+    lr_drops=(),
     clip=1.0,
     seed=3,
     balance=1.0,
@@ -228,6 +229,13 @@ def test_without_examples_nothing_is_trained(tmp_path):
 )
 def test_the_learning_rate_rises_and_falls_linearly(step, share):
     config = replace(CONFIG, steps=1000, warmup_share=0.1, final_lr_share=0.1)
+
+    assert training.lr_share(step, config) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(("step", "share"), [(50, 0.5), (100, 1.0), (624, 1.0), (625, 0.1), (833, 0.1), (900, 0.01)])
+def test_the_learning_rate_falls_to_a_tenth_at_each_drop(step, share):
+    config = replace(CONFIG, steps=1000, warmup_share=0.1, lr_drops=(0.625, 0.83333333))
 
     assert training.lr_share(step, config) == pytest.approx(share)
 

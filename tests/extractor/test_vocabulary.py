@@ -1,5 +1,7 @@
 """A vocabulary holds what training said often enough, or the options of a closed attribute."""
 
+from dataclasses import replace
+
 import pytest
 
 from extractor.records import Definition
@@ -58,7 +60,7 @@ def test_a_product_type_never_seen_takes_the_words_of_all_types():
     answers = [("tea", "flavor", "mint"), ("soap", "flavor", "rose")]
     vocabularies = build([OPEN, soap], answers, min_count=1)
 
-    chosen, fallback = choose(vocabularies, "candle", "flavor")
+    chosen, fallback = choose(vocabularies, replace(OPEN, product_type="candle"))
 
     assert (chosen.product_type, chosen.words, fallback) == (ANY_TYPE, ("mint", "rose"), True)
 
@@ -66,13 +68,29 @@ def test_a_product_type_never_seen_takes_the_words_of_all_types():
 def test_a_group_that_was_seen_takes_its_own_words():
     vocabularies = build([OPEN], [("tea", "flavor", "mint")], min_count=1)
 
-    chosen, fallback = choose(vocabularies, "tea", "flavor")
+    chosen, fallback = choose(vocabularies, OPEN)
 
     assert (chosen.words, fallback) == (("mint",), False)
 
 
+def test_a_group_without_a_training_value_takes_the_words_of_all_types():
+    soap = replace(OPEN, product_type="soap")
+    vocabularies = build([OPEN, soap], [("soap", "flavor", "rose")], min_count=1)
+
+    assert vocabularies["tea", "flavor"].words == ()
+    assert choose(vocabularies, OPEN) == (vocabularies[ANY_TYPE, "flavor"], True)
+
+
+def test_a_closed_group_has_the_options_of_today_whatever_was_learnt():
+    vocabularies = build([CLOSED], [], min_count=1)
+
+    chosen, fallback = choose(vocabularies, replace(CLOSED, options={"Powder": ("ground",)}))
+
+    assert (chosen.words, fallback) == (("ground", "Powder"), False)
+
+
 def test_an_attribute_never_seen_has_no_words():
-    chosen, fallback = choose({}, "tea", "color")
+    chosen, fallback = choose({}, replace(OPEN, attribute="color"))
 
     assert (chosen.words, fallback) == ((), True)
 

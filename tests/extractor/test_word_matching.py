@@ -201,6 +201,18 @@ def test_a_question_without_a_definition_is_named():
         learnt().predict([tea("tea", attribute="brand")])
 
 
+def test_definitions_of_today_bring_options_and_attributes_and_keep_what_was_counted():
+    model = learnt(*TAUGHT)
+    before = model.predict([tea("mint")])
+
+    model.define([FLAVOR, replace(FORM, options={"Powder": ("ground",)}), replace(FLAVOR, attribute="brand")])
+
+    loose, ground = model.predict([tea("loose bags", attribute="form"), tea("Ground tea", attribute="form")])
+    [brand] = model.predict([tea("Alba", attribute="brand")])
+    assert model.predict([tea("mint")]) == before
+    assert (loose.value, ground.value, brand.value) == (None, "Ground", None)
+
+
 def test_what_was_saved_answers_as_before(tmp_path):
     model = learnt(*TAUGHT)
     model.save(tmp_path)

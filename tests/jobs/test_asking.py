@@ -36,7 +36,8 @@ def ask(tmp_path: Path) -> asking.Ask:
         ocr_schema="reader/1",
         examples_id="e",
     )
-    return asking.Ask(folder=str(tmp_path / "model"), shipped=False, device="auto", batches=BATCHES)
+    told = predictor.DEFINITIONS.dump_json((definition,)).decode()
+    return asking.Ask(folder=str(tmp_path / "model"), shipped=False, device="auto", definitions=told, batches=BATCHES)
 
 
 def rows(*products: str) -> pa.RecordBatch:

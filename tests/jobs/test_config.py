@@ -29,6 +29,17 @@ def test_every_conf_file_builds_on_top_of_the_base(path):
         ("model.name=gpt", "model.name", "one of"),
         ("model.colour=red", "model.colour", "no such key"),
         ("read_images.ocr.name=../../etc/passwd", "read_images.ocr.name", "one of"),
+        ("read_images=5", "read_images", "found 5, expected a mapping"),
+        ("read_images=null", "read_images", "found None, expected a mapping"),
+        ("model=5", "model", "found 5, expected a mapping"),
+        (
+            "train.loop.steps=0",
+            "train.loop.steps",
+            "found 0, expected a number above 0",
+        ),  # refused by the section itself
+        ("train.augment.copies=-1", "train.augment.copies", "found -1, expected 0 or more"),
+        ("label.train=0.9", "label.train + validation + calibration + test", "shares >= 0 that make 1"),
+        ("spark.jars=[a", "spark.jars", "found '[a'"),
         ("nothing", "--set", "key=value"),
     ],
 )
@@ -38,6 +49,13 @@ def test_a_wrong_setting_stops_with_its_dotted_key(override, key, says):
 
     assert f"'{key}'" in str(caught.value)
     assert says in str(caught.value)
+
+
+@pytest.mark.parametrize("sql", ["'tea' = product_type", "product_type IN ('tea', 'oil')", "{oil", "@x", "a: b: c"])
+def test_a_set_value_that_is_no_yaml_is_text_as_it_stands(sql):
+    conf = config.load([config.BASE], [f"enrich.where={sql}"])
+
+    assert conf.enrich.where == sql
 
 
 def test_a_later_file_wins_key_by_key_and_a_set_wins_last(tmp_path):

@@ -17,10 +17,12 @@ from extractor.records import Definition, Example, Question
 from jobs import enrich, inputs, registry, runs
 from jobs.inputs import Range
 from jobs.tables import Tables
+from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
 from schemas.predictions import PREDICTIONS
 from schemas.products import PRODUCTS
 from schemas.quarantine import QUARANTINE
 from schemas.runs import RUNS
+from schemas.vocabularies import VOCABULARIES
 from tests.jobs import shelf
 from tests.jobs.shelf import definition, features, picture, product, settings, stock, texts
 
@@ -214,6 +216,22 @@ def test_an_operator_names_the_products_that_are_asked(tables, models):
     shop.enrich("enrich.where=product_id IN ('a', 'd')")
 
     assert {product_id for product_id, _ in shop.answers()} == {"a", "d"}
+
+
+def test_an_attribute_that_was_defined_after_the_training_is_answered_and_the_others_as_before(tables, models, story):
+    shop = filled(tables, models)
+    joined = definition("tea", "form", options=[{"value": "Tea Bag", "aliases": ["tea"]}])
+    tables.append(tables.rows([joined], ATTRIBUTE_DEFINITIONS), ATTRIBUTE_DEFINITIONS, txn="joined")
+
+    shop.enrich("enrich.where=product_id IN ('a', 'd')")
+
+    found = shop.answers()
+    assert {pair: found[pair] for pair in story.answers if pair[0] in "ad"} == {
+        pair: row for pair, row in story.answers.items() if pair[0] in "ad"
+    }
+    assert {name: found[name, "form"]["value"] for name in "ad"} == {"a": "tea", "d": "tea"}
+    snapshots = tables.read(VOCABULARIES).where("attribute = 'form'").collect()
+    assert [(row.product_type, row.words) for row in snapshots] == [("tea", ["tea", "Tea Bag"])]
 
 
 def test_a_warehouse_without_what_the_model_learnt_from_is_refused(tables, models, capsys):

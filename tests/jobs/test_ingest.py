@@ -203,21 +203,25 @@ def test_pictures_are_those_of_the_newest_revision(nights):
 
 
 def test_a_picture_that_was_read_stays_read_until_its_uri_changes(spark):
-    current = spark.createDataFrame([("t1", ["a", "x", "c"])], "product_id STRING, images ARRAY<STRING>")
+    current = spark.createDataFrame([("t1", ["a", "x", "c", "e"])], "product_id STRING, images ARRAY<STRING>")
     stored = [
         ("t1", 0, "a", "h0", "ok", None),
         ("t1", 1, "b", "h1", "ok", None),
-        ("t1", 3, "d", "h3", "failed", "torn"),
+        ("t1", 3, "e", "uri:e", "ok", None),
+        ("t1", 4, "d", "h3", "failed", "torn"),
     ]
     columns = "product_id STRING, position INT, uri STRING, image_hash STRING, status STRING, reason STRING"
-    known = spark.createDataFrame([("c", "uri:c")], "uri STRING, image_hash STRING")
+    came_along = [("c", "uri:c", "ok", None), ("e", "uri:e", "failed", "blurred")]
+    known = spark.createDataFrame(came_along, "uri STRING, image_hash STRING, status STRING, reason STRING")
 
     changes = ingest.picture_changes(current, spark.createDataFrame(stored, columns), known)
 
-    assert sorted((row.position, row.uri, row.image_hash, row.status, row.removed) for row in changes.collect()) == [
-        (1, "x", None, "unread", False),
-        (2, "c", "uri:c", "ok", False),
-        (3, "d", None, "unread", True),
+    columns_of = ("position", "uri", "image_hash", "status", "reason", "removed")
+    assert sorted(tuple(row[name] for name in columns_of) for row in changes.collect()) == [
+        (1, "x", None, "unread", None, False),
+        (2, "c", "uri:c", "ok", None, False),
+        (3, "e", "uri:e", "failed", "blurred", False),
+        (4, "d", None, "unread", None, True),
     ]
 
 
@@ -371,9 +375,11 @@ def seen(uri: str, *, regions: bytes | None = None, schema: str = "net/1") -> Js
 def imported(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> list[After]:
     """Readings that came along, good and bad, twice."""
     shop = Shop(tmp_path_factory.mktemp("imports"), spark)
-    shop.send(tea("t1", images=["a", "nan", "unseen"]))
+    shop.send(tea("t1", images=["a", "nan", "unseen", "blurred", "untold"]))
     texts = [
         text("a"),
+        text("blurred") | {"status": "failed", "reason": "too blurred", "tokens": []},
+        text("untold") | {"status": "failed", "tokens": []},
         text("nan", box=BOX | {"x1": float("nan")}),
         text("wide", box=BOX | {"x2": 1.5}),
         text("foreign", schema="engine/2"),
@@ -403,8 +409,9 @@ def imported(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> l
 def test_a_picture_with_an_imported_reading_counts_as_read(imported):
     tables = imported[0].tables
 
-    [words], [features] = tables["image_texts"], tables["image_features"]
-    assert [(row.uri, row.image_hash, row.status) for row in tables["product_pictures"]] == [
+    [words] = [row for row in tables["image_texts"] if row.status == "ok"]
+    [features] = tables["image_features"]
+    assert [(row.uri, row.image_hash, row.status) for row in tables["product_pictures"]][:3] == [
         ("a", words.image_hash, "ok"),
         ("nan", None, "unread"),
         ("unseen", None, "unread"),
@@ -413,6 +420,15 @@ def test_a_picture_with_an_imported_reading_counts_as_read(imported):
     assert words.image_hash.startswith("uri:")
     assert [token.text for token in words.tokens] == ["a"]
     assert (features.num_regions, features.num_tokens, bytes(features.token_vectors)) == (1, 0, b"")
+
+
+def test_a_picture_whose_imported_reading_failed_is_failed_with_its_reason(imported):
+    rows = imported[0].tables["product_pictures"][3:]
+
+    assert [(row.uri, row.image_hash[:4], row.status, row.reason) for row in rows] == [
+        ("blurred", "uri:", "failed", "too blurred"),
+        ("untold", "uri:", "failed", "it failed where it was read, and no reason came along"),
+    ]
 
 
 def test_each_bad_reading_is_quarantined_by_name(imported):
@@ -430,7 +446,7 @@ def test_each_bad_reading_is_quarantined_by_name(imported):
             "image_features of foreign, feature_schema: found 'net/2', expected 'net/1'",
         }
     )
-    assert [imported[0].counts[name] for name in ("image_texts", "image_texts_quarantined")] == [6, 5]
+    assert [imported[0].counts[name] for name in ("image_texts", "image_texts_quarantined")] == [8, 5]
     assert [imported[0].counts[name] for name in ("image_features", "image_features_quarantined")] == [4, 3]
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from extractor.records import Definition
-from jobs import label
+from jobs import answers, label, lessons
 from jobs.tables import Tables
 from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
 from schemas.catalog_attributes import CATALOG_ATTRIBUTES
@@ -111,6 +111,20 @@ def test_the_same_catalogue_is_labelled_once_and_another_setting_makes_another_s
     assert [row.counts["examples"] for row in tables.read(RUNS).collect()] == [2, 2, 2]
 
 
+def test_a_catalogue_that_is_again_as_it_was_has_its_old_snapshot_for_the_newest(tables):
+    write(tables, [product("a", "Alba tea")], [value("a", "Alba")])
+    run(tables)
+    [old] = {row.examples_id for row in tables.read(EXAMPLES).collect()}
+
+    run(tables, "label.salt=other")
+    newest_between = lessons.newest(tables.read(EXAMPLES))[0]
+    run(tables)
+
+    assert newest_between != old
+    assert lessons.newest(tables.read(EXAMPLES))[0] == old
+    assert tables.read(EXAMPLES).count() == 2
+
+
 def test_the_share_of_values_that_a_place_holds_is_stored_for_each_group(tables):
     write(tables, [product("a", "Alba tea"), product("b", "tea")], [value("a", "Alba"), value("b", "Beta")])
 
@@ -141,9 +155,9 @@ def test_definitions_of_the_table_are_those_that_labels_go_by(tables):
     options = [{"value": "bags", "aliases": ["tea bags"]}]
     defined = tables.rows([BRAND | {"options": options, "kind": "yes_no", "inferable": True}], ATTRIBUTE_DEFINITIONS)
 
-    found = label.definitions_of(defined)
+    [found] = answers.records(defined)
 
-    assert found["tea", "brand"] == Definition(
+    assert found == Definition(
         product_type="tea",
         attribute="brand",
         question="Which brand is it?",

@@ -87,7 +87,7 @@ def test_the_night_ends_with_where_its_work_lies_and_what_became_of_every_pair(t
         ],
     )
 
-    lines = nightly.ending(conf, tables)
+    lines = nightly.ending(["enrich", "publish:conf/own.yaml", "report"], conf, tables)
 
     assert lines == [
         f"published values: {tables.root}/attributes",
@@ -103,17 +103,27 @@ def test_the_night_ends_with_where_its_work_lies_and_what_became_of_every_pair(t
         ({"requested": 10}, "no published, confirmed, review, abstained, quarantined"),
     ],
 )
-def test_counts_that_do_not_add_up_are_an_error(tables, conf, counts, message):
+def test_counts_that_do_not_add_up_are_an_error(tables, counts, message):
     stock(tables, runs=[run_of("publish", counts)])
 
     with pytest.raises(ContractError, match=message):
-        nightly.ending(conf, tables)
+        nightly.fates(tables)
 
 
-def test_a_night_without_publish_says_nothing_of_published_values(tables, conf):
-    stock(tables, runs=[run_of("train", {})])
+@pytest.mark.parametrize(
+    ("steps", "said"),
+    [
+        (["train"], []),
+        (["enrich", "report"], ["report"]),
+        (["calibrate", "publish"], ["published values", "10 requested = 4 published"]),
+    ],
+)
+def test_a_night_of_some_steps_tells_of_nothing_that_it_did_not_make(tables, conf, steps, said):
+    stock(tables, runs=[run_of("publish", FATES)])
 
-    assert nightly.ending(conf, tables) == []
+    lines = nightly.ending(steps, conf, tables)
+
+    assert [line.startswith(start) for line, start in zip(lines, said, strict=True)] == [True] * len(said)
 
 
 def test_the_table_of_steps_adds_their_seconds_up():

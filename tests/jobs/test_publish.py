@@ -410,6 +410,10 @@ def test_the_last_word_of_a_person_counts(spark, tables):
         said("p2", "brand", "Audit", origin="audit"),
         said("p3", "brand", "Model", origin="model:6"),
         said("p4", "brand", None),
+        said("p5", "brand", "Old"),
+        said("p5", "brand", None, at=LATER),  # taken back: nothing is said any more
+        said("p6", "brand", "Old"),
+        said("p6", "brand", None, at=LATER, origin="audit"),
     ]
 
     found = answers.stated(tables.rows(rows, CATALOG_ATTRIBUTES), "seller", "audit").collect()
@@ -418,6 +422,7 @@ def test_the_last_word_of_a_person_counts(spark, tables):
         "p1": ("seller", "New"),
         "p2": ("audit", "Audit"),
         "p4": ("seller", None),
+        "p6": ("audit", None),
     }
 
 

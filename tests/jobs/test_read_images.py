@@ -11,11 +11,14 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 
 from jobs import config, read_images
+from jobs.read_images import NOT_IMPORTED, POSTPONED, Ours
 from jobs.tables import Tables
 from schemas.image_features import IMAGE_FEATURES
 from schemas.image_texts import IMAGE_TEXTS
 from schemas.product_pictures import PRODUCT_PICTURES
+from schemas.products import PRODUCTS
 from schemas.runs import RUNS
+from tests.jobs import shelf
 
 GRID = "efficientnet-lite0/7x7/whole+3x3/1280/f2"
 OCR = config.load([config.BASE, "conf/local.yaml"]).read_images.ocr.config
@@ -155,12 +158,43 @@ def test_a_second_run_reads_and_writes_nothing(shop):
     assert counts(tables) == {"pictures": 11, "read": 0, "reused": 6, "failed": 5, "postponed": 0}
 
 
-def test_a_service_that_does_not_answer_postpones_and_a_later_run_reads(tables, tmp_path, capfd):
+AWAY = f"read_images.ocr={{name: rekognition, endpoint_url: '{NOBODY}', max_attempts: 1, timeout: 1.0}}"
+
+
+@pytest.fixture
+def credentials(spark, monkeypatch) -> dict[str, str]:
+    """What workers find of AWS's credentials: none, until a test adds some."""
+    found = spark.sparkContext.environment
+    monkeypatch.setitem(found, "AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setitem(found, "AWS_SHARED_CREDENTIALS_FILE", "/nowhere")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setitem(found, name, "")
+    return found
+
+
+def test_a_service_that_refuses_for_good_stops_the_job_and_nothing_is_postponed(tables, tmp_path, capfd, credentials):
     (tmp_path / "a.png").write_bytes(pack("Vanilla"))
     tables.upsert(tables.rows([listed("a", "a.png")], PRODUCT_PICTURES), PRODUCT_PICTURES)
-    away = ("name", "rekognition"), ("endpoint_url", NOBODY), ("max_attempts", "1"), ("timeout", "1.0")
 
-    run(tables, tmp_path, "read_images.ocr={" + ", ".join(f"{key}: {value}" for key, value in away) + "}")
+    with pytest.raises(SystemExit) as caught:
+        run(tables, tmp_path, AWAY)
+
+    message = "Amazon Rekognition: Unable to locate credentials"
+    [picture] = tables.read(PRODUCT_PICTURES).collect()
+    [book] = tables.read(RUNS).collect()
+    assert caught.value.code == 2
+    assert [line for line in capfd.readouterr().err.splitlines() if message in line] == [f"read_images: {message}"]
+    assert (picture.status, picture.reason) == ("unread", None)
+    assert tables.read(IMAGE_TEXTS).isEmpty()
+    assert (book.status, book.reason) == ("failed", message)
+
+
+def test_a_service_that_does_not_answer_postpones_and_a_later_run_reads(tables, tmp_path, capfd, credentials):
+    (tmp_path / "a.png").write_bytes(pack("Vanilla"))
+    tables.upsert(tables.rows([listed("a", "a.png")], PRODUCT_PICTURES), PRODUCT_PICTURES)
+    credentials |= {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+    run(tables, tmp_path, AWAY)
     [postponed] = tables.read(PRODUCT_PICTURES).collect()
     texts_then = tables.read_or_empty(IMAGE_TEXTS).count()
     counted = counts(tables)
@@ -198,12 +232,58 @@ def test_a_root_that_is_no_folder_stops_the_job_before_every_picture_fails(table
     assert [row.status for row in tables.read(PRODUCT_PICTURES).collect()] == ["unread"]
 
 
-def test_a_catalogue_without_pictures_is_read_in_no_time(tables, tmp_path):
+def test_products_that_name_no_picture_stop_the_job_unless_nothing_is_to_be_read(tables, tmp_path, capfd):
     tables.create(PRODUCT_PICTURES)
+    tables.append(tables.rows([shelf.product("a", "Alba tea")], PRODUCTS), PRODUCTS, txn="shelf")
 
-    run(tables, tmp_path / "nowhere")
+    with pytest.raises(SystemExit) as caught:
+        run(tables, tmp_path)
+    run(tables, tmp_path, "read_images.enabled=false")
 
-    assert counts(tables) == {"pictures": 0, "read": 0, "reused": 0, "failed": 0, "postponed": 0}
+    told = capfd.readouterr().err
+    assert caught.value.code == 2
+    assert "read_images: table product_pictures: found no picture of 1 products, expected at least one" in told
+    assert "read_images.enabled: false answers from text alone" in told
+    assert [row.status for row in tables.read(RUNS).orderBy("started_at").collect()] == ["failed", "succeeded"]
+
+
+def test_pictures_without_imported_words_are_seen_without_words_and_no_longer_wait(tables):
+    pictures = read_images.images(
+        tables.rows([shelf.picture("a", "read", status="unread"), shelf.picture("b", "unread")], PRODUCT_PICTURES)
+    )
+    texts = tables.rows([shelf.texts("read", "mint tea")], IMAGE_TEXTS)
+
+    waiting, imported = (
+        {row.image_hash: row for row in read_images.with_words(pictures, texts, wait=wait).collect()}
+        for wait in (True, False)
+    )
+
+    assert set(waiting) == {"read"}
+    assert set(imported) == {"read", "unread"}
+    assert (len(imported["read"].token_boxes), imported["read"].ocr_schema) == (2, shelf.OCR)
+    assert (imported["unread"].token_boxes, imported["unread"].ocr_schema) == ([], None)
+
+
+@pytest.mark.parametrize(
+    ("ours", "expected"),
+    [
+        # Words come along, features are ours: who has no words waits for nothing but features.
+        (Ours(words=False, features=True), {"seen": "ok", "torn": "failed", "neither": "unread"}),
+        (Ours(words=True, features=True), {"seen": "ok", "torn": "unread", "neither": "unread"}),
+        (Ours(words=False, features=False), {"seen": "ok", "torn": "failed", "neither": "failed"}),
+    ],
+)
+def test_only_what_the_next_run_will_read_stays_unread(tables, ours, expected):
+    listed = tables.rows([shelf.picture(name, name, status="unread") for name in expected], PRODUCT_PICTURES)
+    torn = shelf.features("torn") | {"status": "failed", "reason": "torn apart"}
+    features = tables.rows([shelf.features("seen"), torn], IMAGE_FEATURES)
+
+    news = read_images.settled(listed, tables.rows([], IMAGE_TEXTS), features, ours=ours).collect()
+
+    failure = {"torn": "torn apart", "neither": NOT_IMPORTED}
+    assert {row.image_hash: row.status for row in news} == expected
+    for row in news:
+        assert row.reason == {"ok": None, "unread": POSTPONED}.get(row.status, failure.get(row.image_hash))
 
 
 def test_nothing_is_read_where_readings_are_imported(tables, tmp_path):

@@ -18,6 +18,7 @@ from jobs import answers, report
 from jobs.inputs import Schemas
 from jobs.pages import cards, charts, crops, page
 from jobs.pages.cards import Answer, Page, Segment
+from jobs.pages.findings import Findings, System
 from jobs.pages.page import Report
 from jobs.pinned import Pinned
 from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
@@ -56,7 +57,7 @@ def empty(**changes: object):
     plain: dict[str, Any] = {
         "day": DAY, "run_id": "report-1", "num_products": 0, "model": "", "outcomes": [], "num_holes": 0,
         "num_filled": 0, "targets": [], "cards": [], "gates": [], "review": [], "quarantine": [],
-        "num_quarantined": 0, "runs": [], "findings": None, "mistakes": [],
+        "num_quarantined": 0, "runs": [], "findings": None, "measured_model": "", "mistakes": [],
     }  # fmt: skip
     return Report(**(plain | changes))
 
@@ -148,6 +149,28 @@ def test_the_pieces_of_a_bar_fill_it_and_nothing_has_no_piece():
         charts.Part("published", 3, 0.0, 75.0),
         charts.Part("abstained", 1, 75.0, 25.0),
     ]
+
+
+def measured(version: str) -> Findings:
+    system = System(name="facetmill", model_version=version)
+    return Findings(
+        run_id="evaluate-1", day=DAY, split="test", threshold_split="calibration", num_cells=4, num_products=2,
+        model=system, systems=(system,), figures=(), curves=(), versus=(), errors=(),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("version", "model", "shown"), [("7", MODEL, True), ("6", MODEL, False), ("7", None, False)])
+def test_only_an_evaluation_of_the_model_that_is_shown_is_shown(version, model, shown):
+    found = measured(version)
+
+    assert (report.of_model(found, model) is found) is shown
+
+
+def test_a_page_whose_last_evaluation_is_of_another_model_names_it_and_shows_no_figure():
+    html = page.render(empty(model="facetmill/8", measured_model="facetmill/7"))
+
+    assert html.count("the last evaluation is of facetmill/7") == 2
+    assert "no truth was given" not in html
 
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>"
@@ -276,9 +299,9 @@ def warehouse(tables, pictures):
     return tables
 
 
-def compose(tables, pictures, model=MODEL):
+def compose(tables, pictures, model=MODEL, found=None):
     open_picture = report.opener(tables.read_or_empty(PRODUCT_PICTURES), str(pictures), Limits())
-    return report.compose(tables, model, None, open_picture, num_cards=8, day=DAY, run_id="report-1")
+    return report.compose(tables, model, found, open_picture, num_cards=8, day=DAY, run_id="report-1")
 
 
 def test_every_pair_is_counted_once_by_what_became_of_it(warehouse, pictures):
@@ -314,9 +337,19 @@ def test_a_decision_about_an_earlier_page_is_not_shown(warehouse, pictures):
 def test_before_the_first_model_the_report_still_opens(tables, pictures):
     tables.append(tables.rows([product("p1", "tea")], PRODUCTS), PRODUCTS, txn="put")
 
-    html = page.render(compose(tables, pictures, model=None))
+    html = page.render(compose(tables, pictures, model=None, found=measured("7")))
 
     assert "Nothing was decided yet" in html
+    assert "the last evaluation is of 7" in html
+
+
+def test_a_picture_whose_store_is_away_is_left_out(tables):
+    away = Limits(s3_endpoint="http://127.0.0.1:9", s3_region="us-east-1")
+    listed = {"product_id": "p1", "position": 0, "uri": "a.png", "image_hash": "h", "status": "ok"}
+
+    open_picture = report.opener(tables.rows([listed], PRODUCT_PICTURES), "s3://shop/pictures", away)
+
+    assert open_picture("h") is None
 
 
 def test_a_figure_that_was_not_measured_is_a_dash():

@@ -1,6 +1,7 @@
 """The job sample: draws once, the same bytes, nothing of the truth among the input, nothing of others overwritten."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -65,11 +66,40 @@ def test_the_same_settings_draw_nothing_again(drawn, capfd):
     assert "is drawn already" in capfd.readouterr().err
 
 
+PLAN = files.Plan(out="", truth="", products=40, seed=7, features_only=False, ocr_schema="", feature_schema="")
+
+
+@pytest.mark.parametrize(
+    ("products", "each", "parts"),
+    [(1, 25, 1), (650, 25, 26), (50_000, 25, 2000), (50_001, 26, 1924), (1_000_000, 500, 2000)],
+)
+def test_there_are_at_most_two_thousand_parts_and_small_catalogues_keep_theirs(products, each, parts):
+    plan = replace(PLAN, products=products)
+
+    assert (plan.part_products, plan.num_parts) == (each, parts)
+
+
+def test_what_a_product_is_does_not_depend_on_the_size_of_its_part(tmp_path):
+    small, large = (
+        replace(PLAN, out=str(tmp_path / name), truth=str(tmp_path / name), products=products, features_only=True)
+        for name, products in (("small", 50_000), ("large", 100_000))
+    )
+
+    for plan, part in ((small, 0), (small, 1), (large, 0)):
+        files.write_part(plan, part)
+
+    lines, same = (
+        b"".join(path.read_bytes() for path in sorted((tmp_path / name).glob("products-*.jsonl")))
+        for name in ("small", "large")
+    )
+    assert lines.count(b"\n") == 50
+    assert lines == same
+    for name in ("truth.parquet", "image_texts", "image_features"):
+        assert pq.read_table(tmp_path / "small" / name).equals(pq.read_table(tmp_path / "large" / name))
+
+
 def test_the_same_seed_draws_the_same_bytes_whatever_the_cores(drawn):
-    plan = files.Plan(
-        out=str(drawn / "again"), truth=str(drawn / "again"), products=40, seed=7, features_only=False, ocr_schema="",
-        feature_schema="",
-    )  # fmt: skip
+    plan = replace(PLAN, out=str(drawn / "again"), truth=str(drawn / "again"))
 
     files.write_part(plan, 1)
 

@@ -187,6 +187,12 @@ def test_promote_makes_a_new_version_the_champion_at_once(night):
     assert night.models.resolve("facetmill", "champion").version == "3"
 
 
+def test_promote_makes_a_version_that_is_trained_already_the_champion(night):
+    train.main(settings(night.folder, "model.order=asc", "train.promote=true"))
+
+    assert night.models.resolve("facetmill", "champion").version == "2"
+
+
 def test_without_examples_nothing_is_trained_and_the_message_names_the_table(tables, tmp_path, capsys):
     stock(tables, examples=[])
 
