@@ -265,10 +265,12 @@ class Network(nn.Module):
         """Say the likeliest word at each step, for all questions of all products: one new row a question and step."""
         memory = self.read(batch)
         num_M = batch.text_absent_BM.shape[1]
-        input_BQ1D, seen = self.begin(memory), memory.seen
+        num_steps = int(batch.prefix_BQ.max()) + self.config.reads.longest_answer + 1
+        input_BQ1D = self.begin(memory)
+        seen = tuple(layer.with_room(num_steps * batch.group_BQ.shape[1]) for layer in memory.seen)
         done_BQ, alive_BQK, copy_BQ1 = ~batch.asked_BQ, None, batch.group_BQ[..., None]
         steps = []
-        for step in range(int(batch.prefix_BQ.max()) + self.config.reads.longest_answer + 1):
+        for step in range(num_steps):
             if step > 0:
                 input_BQ1D = self.said(memory, copy_BQ1, num_M, first_step=step)
             row_BQ1D, seen = self.write(input_BQ1D, seen, memory.absent_BS, step)

@@ -17,6 +17,25 @@ class Seen(NamedTuple):
 
     key_BHSE: Tensor
     value_BHSE: Tensor
+    room: tuple[Tensor, Tensor] | None = None
+    """Buffers that begin with these keys and values: later rows are written behind them, not copied together."""
+
+    def with_room(self, num_rows: int) -> "Seen":
+        """The same with room for rows to come; only where no gradient is asked."""
+        B, H, S, E = self.key_BHSE.shape
+        room = (self.key_BHSE.new_empty(B, H, S + num_rows, E), self.value_BHSE.new_empty(B, H, S + num_rows, E))
+        for buffer, part in zip(room, self[:2], strict=True):
+            buffer[:, :, :S] = part
+        return Seen(room[0][:, :, :S], room[1][:, :, :S], room)
+
+    def then(self, key_BHRE: Tensor, value_BHRE: Tensor) -> "Seen":
+        """With the rows behind these."""
+        if self.room is None:
+            return Seen(torch.cat([self.key_BHSE, key_BHRE], 2), torch.cat([self.value_BHSE, value_BHRE], 2))
+        first, last = self.key_BHSE.shape[2], self.key_BHSE.shape[2] + key_BHRE.shape[2]
+        for buffer, part in zip(self.room, (key_BHRE, value_BHRE), strict=True):
+            buffer[:, :, first:last] = part
+        return Seen(self.room[0][:, :, :last], self.room[1][:, :, :last], self.room)
 
 
 class Block(nn.Module):
@@ -49,16 +68,14 @@ class Block(nn.Module):
         return row_BRD, seen
 
     def _attend(self, row_BRD: Tensor, seen: Seen | None, visible_B1RS: Tensor) -> tuple[Tensor, Seen]:
-        query_BHRE, key_BHSE, value_BHSE = (
+        query_BHRE, key_BHRE, value_BHRE = (
             part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in self.attention_in(row_BRD).chunk(3, dim=-1)
         )
-        if seen is not None:
-            key_BHSE = torch.cat([seen.key_BHSE, key_BHSE], dim=2)
-            value_BHSE = torch.cat([seen.value_BHSE, value_BHSE], dim=2)
+        seen = Seen(key_BHRE, value_BHRE) if seen is None else seen.then(key_BHRE, value_BHRE)
         mixed_BHRE = F.scaled_dot_product_attention(
-            query_BHRE, key_BHSE, value_BHSE, attn_mask=visible_B1RS, dropout_p=self.dropout if self.training else 0.0
+            query_BHRE, *seen[:2], attn_mask=visible_B1RS, dropout_p=self.dropout if self.training else 0.0
         )
-        return mixed_BHRE.transpose(1, 2).flatten(2), Seen(key_BHSE, value_BHSE)
+        return mixed_BHRE.transpose(1, 2).flatten(2), seen
 
     def _drop(self, row_BRD: Tensor) -> Tensor:
         return F.dropout(row_BRD, self.dropout, self.training)
