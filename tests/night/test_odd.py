@@ -15,7 +15,9 @@ READ = rapidocr.Config().schema
 """The odd pictures are really opened and read; the words of all others are imported under the same name."""
 SETTINGS = ("sample.products=1000", "read_images.enabled=true", f"ingest.image_texts.ocr_schema={READ}",
             "read_images.ocr.side=480", "read_images.ocr.detection_side=960")  # fmt: skip
-ANSWER = ("value", "state", "score", "evidence", "input_hash", "support", "runner_up")
+ANSWER = ("value", "state", "evidence", "input_hash", "support", "runner_up")
+ROUNDING = 1e-5
+"""Of scores: other products in a batch mean other padding, and floats are added in another order."""
 
 
 class Nights(NamedTuple):
@@ -52,6 +54,7 @@ def test_the_thousand_have_the_same_predictions_as_without(nights):
     assert len({product_id for product_id, _ in plain}) == 1000
     for pair, row in plain.items():
         assert {name: with_odd[pair][name] for name in ANSWER} == {name: row[name] for name in ANSWER}
+        assert with_odd[pair]["score"] == pytest.approx(row["score"], abs=ROUNDING)
 
 
 def test_ten_are_answered_from_what_is_left(nights):
@@ -65,15 +68,15 @@ def test_ten_are_answered_from_what_is_left(nights):
 
 @pytest.mark.parametrize("one", odd.refused(READ, FEATURES), ids=lambda one: one.name)
 def test_ten_land_in_quarantine_with_a_reason_that_names_the_thing(nights, one):
-    marks = [product.get("product_id", "row ") for product in one.products] + [
-        f"odd/{one.products[0].get('product_id', '')[4:]}.jpg"
-    ]
+    marks = [product.get("product_id", "the seller's identifier") for product in one.products]
+    marks += [mark.replace("ODD-", "odd/") for mark in marks]  # what was read of its picture names the picture
 
-    reasons = [row["reason"] for row in nights.odd.rows("quarantine") if any(mark in row["key"] for mark in marks)]
+    rows = [row for row in nights.odd.rows("quarantine") if any(mark in row["key"] + row["reason"] for mark in marks)]
 
-    assert reasons, one.name
+    reasons = [row["reason"] for row in rows]
+    assert len(rows) == 1, one.name
     assert any(one.names in reason for reason in reasons), reasons
 
 
 def test_nothing_else_lands_in_quarantine(nights):
-    assert nights.odd.table("quarantine").num_rows == 11  # the twins refuse each other
+    assert nights.odd.table("quarantine").num_rows == 10
