@@ -56,7 +56,8 @@ MUTANTS = (
         "extractor/models/pam.py",
         "return torch.cat(rows, dim=1), torch.cat(absent, dim=1)",
         "rows = torch.cat(rows, dim=1)\n"
-        "        return rows + torch.arange(rows.shape[1])[:, None], torch.cat(absent, dim=1)",
+        "        place = torch.outer(torch.arange(rows.shape[1]), torch.arange(rows.shape[2])).sin()\n"
+        "        return rows + place, torch.cat(absent, dim=1)",
     ),
     Mutant("test_12", "extractor/models/pam.py", "model.network.load_state_dict(load_file", "dict(load_file"),
 )
