@@ -6,6 +6,7 @@ The labels of the evaluated rows go nowhere: only the scoring in real_data.py kn
 import hashlib
 import json
 import random
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 
+from extractor import text
 from schemas.enums import Status
 from schemas.image_texts import IMAGE_TEXTS
 
@@ -151,7 +153,12 @@ def write_definitions(folder: Folder, file: Path, *, closed: bool, held_out: pd.
 
 
 def _values(lists: Iterable[Iterable[str]]) -> list[str]:
-    return sorted({value for values in lists for value in values})
+    """Each value once, in its most frequent spelling: ingest takes `Nylon` and `nylon` for one name."""
+    counted = Counter(value for values in lists for value in values)
+    spelt: dict[tuple[str, ...], str] = {}
+    for value, _ in sorted(counted.items(), key=lambda item: (-item[1], item[0])):
+        spelt.setdefault(text.keys(value), value)
+    return sorted(spelt.values())
 
 
 def write_ocr(folder: Folder, file: Path) -> int:
