@@ -49,8 +49,9 @@ slow: setup  ## the tests that take minutes
 	$(BIN)/pytest -m slow
 
 bench: setup  ## the benchmarks that need no data of others
-	$(BIN)/python benchmarks/decode.py
-	$(BIN)/python benchmarks/enrich_api.py
+	$(BIN)/python -m benchmarks.decode
+	$(BIN)/python -m benchmarks.enrich_api
+	$(BIN)/python -m benchmarks.mutants
 
 clean:  ## remove what the demo wrote
 	rm -rf demo

@@ -68,7 +68,8 @@ def read(path: Path, *, evaluated: str | None, family_separator: str | None) -> 
         if family_separator:
             rows["family_id"] = rows["product_id"].str.rsplit(family_separator, n=1).str[0]
     splits = list(rows["split"].unique())
-    chosen = evaluated or next((name for name in EVALUATED if name in splits), None)
+    only = splits[0] if len(splits) == 1 else None  # for --folds
+    chosen = evaluated or next((name for name in EVALUATED if name in splits), only)
     if chosen is None or chosen not in splits:
         raise SystemExit(f"--evaluate {chosen}: the folder has the splits {splits}")
     values = path / "values.json"
