@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
-from extractor import checkpoint, predictor
+from extractor import checkpoint, records
 from extractor.models import word_matching
 from extractor.models.base import Knowledge
 from extractor.records import Definition, Example, Question
@@ -54,7 +54,7 @@ def main() -> None:
             folder=str(write_model(Path(folder) / "model")),
             shipped=False,
             device="cpu",
-            definitions=predictor.DEFINITIONS.dump_json(DEFINITIONS).decode(),
+            definitions=records.DEFINITIONS.dump_json(DEFINITIONS).decode(),
             batches=conf.enrich.batches,
         )
         rows = spark.read.parquet(f"{folder}/rows")

@@ -14,12 +14,11 @@ from typing import Any, NamedTuple, TypeVar
 
 import pandas as pd
 import torch
-from pydantic import TypeAdapter
 
 from extractor import batches, checkpoint
 from extractor.errors import BackendError, ModelError
 from extractor.models.base import Model
-from extractor.records import Definition, Example, Prediction, example_from_row
+from extractor.records import DEFINITIONS, Example, Prediction, example_from_row
 from schemas.enums import State
 
 COLUMNS = tuple(field.name for field in fields(Prediction))
@@ -38,8 +37,6 @@ DTYPES = {
 
 ROUNDING = 1e-3
 """How far over 0..1 a share may be: bfloat16 rounds to three digits."""
-
-DEFINITIONS = TypeAdapter(tuple[Definition, ...])
 
 T = TypeVar("T")
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import TypeAdapter
 
 from extractor.errors import ContractError
 from schemas.enums import Kind, Pictures, Source, State, Support
@@ -64,6 +65,10 @@ class Definition:
     inferable: bool = False
     pictures: Pictures = Pictures.ALL
     precision_target: float = 0.9
+
+
+DEFINITIONS = TypeAdapter(tuple[Definition, ...])
+"""Definitions as JSON, to files and to workers."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,9 +19,9 @@ from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from extractor import predictor, vocabulary
+from extractor import vocabulary
 from extractor.errors import ConfigError, ContractError
-from extractor.records import Definition
+from extractor.records import DEFINITIONS, Definition
 from jobs import answers, inputs, pinned, progress, quarantine, runs, vocabularies
 from jobs.inputs import ROUTE, Range
 from jobs.pinned import Pinned
@@ -148,9 +148,9 @@ def store_options(job: runs.Job, definitions: Sequence[Definition]) -> None:
     """Options that changed since the training are new snapshots: evidence points into them."""
     snapshots = [vocabulary.closed(definition) for definition in definitions if definition.options is not None]
     known = {row.vocab_id for row in job.tables.read_or_empty(VOCABULARIES).select("vocab_id").collect()}
-    fresh = vocabularies.rows(job, [one for one in snapshots if one.vocab_id not in known], examples_id="")
+    fresh = [one for one in snapshots if one.vocab_id not in known]
     if fresh:
-        job.tables.upsert(job.tables.rows(fresh, VOCABULARIES), VOCABULARIES, when="false")
+        vocabularies.store(job, fresh, examples_id="")
 
 
 def answer(job: runs.Job, model: Pinned, work: Work, features: DataFrame, definitions: Sequence[Definition]) -> None:
@@ -165,7 +165,7 @@ def answer(job: runs.Job, model: Pinned, work: Work, features: DataFrame, defini
         sized_tasks(job.spark, features, model, conf.task_products),
         progress.ticking("enrich", "pairs", work.num_pairs, lambda: answered.value),
     ):
-        told = predictor.DEFINITIONS.dump_json(tuple(definitions)).decode()
+        told = DEFINITIONS.dump_json(tuple(definitions)).decode()
         ask = asking.Ask(folder=folder, shipped=shipped, device=conf.device, definitions=told, batches=conf.batches)
         for chunk_id, within in enumerate(chunks):
             num_bare = work.rows.where(within.holds(F.col(ROUTE)) & F.col("features_of").isNull()).count()

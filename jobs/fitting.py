@@ -19,14 +19,13 @@ from pydantic import TypeAdapter
 from extractor import augment, checkpoint, training
 from extractor.errors import ModelError
 from extractor.models.base import Model, Trainable
-from extractor.records import Definition, Example
+from extractor.records import DEFINITIONS, Definition, Example
 from jobs import config, lessons, progress
 from schemas.enums import Split
 
 EVERY = 10.0
 """Seconds between two lines about a fit's progress."""
 STATE, FRESH, MODEL, TASK, RESULT = "state", "fresh", "model", "task.json", "result.json"
-DEFINITIONS = TypeAdapter(tuple[Definition, ...])
 SETTINGS = TypeAdapter(config.Train)
 RESULTS = TypeAdapter(training.Fitted)
 

@@ -15,7 +15,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from extractor.errors import ContractError
-from jobs import answers, config, pinned, runs
+from jobs import answers, config, lessons, pinned, runs
 from jobs.columns import spark_schema
 from jobs.inputs import Schemas, pages
 from jobs.tables import Tables
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def make_newest(job: runs.Job, examples_id: str) -> None:
     """A catalogue that is again as it was has its old snapshot for the newest: the greatest run_id names it."""
     examples = job.tables.read(EXAMPLES)
-    if examples.agg(F.max_by("examples_id", "run_id")).collect()[0][0] != examples_id:
+    if lessons.newest(examples)[0] != examples_id:
         again = examples.where(F.col("examples_id") == examples_id).withColumn("run_id", F.lit(job.id))
         job.tables.upsert(again, EXAMPLES, when="true")
 

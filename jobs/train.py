@@ -22,7 +22,6 @@ from jobs import config, fitting, lessons, pinned, registry, runs, vocabularies
 from jobs.lessons import Lesson
 from schemas.enums import Split
 from schemas.scores import SCORES
-from schemas.vocabularies import VOCABULARIES
 
 
 class Learnt(NamedTuple):
@@ -56,13 +55,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         taught = {split: taught_of(job, split, path) for split, path in paths.items()}
         material = fitting.Material(paths, taught, tuple(lesson.definitions))
         knowledge = know(lesson, taught[Split.TRAIN], min_count=conf.label.min_count)
-        job.tables.upsert(
-            job.tables.rows(
-                vocabularies.rows(job, knowledge.vocabularies.values(), examples_id=lesson.examples_id), VOCABULARIES
-            ),
-            VOCABULARIES,
-            when="false",
-        )
+        vocabularies.store(job, knowledge.vocabularies.values(), examples_id=lesson.examples_id)
         learnt = learn(job, lesson, knowledge, material, Path(conf.train.folder) / "runs" / fingerprint)
         job.model_version = pinned.named(conf.train.name, register(models, learnt, conf, fingerprint))
         job.tables.append(

@@ -1,17 +1,15 @@
 """Snapshots of vocabularies as rows: what evidence of vocabulary words points into."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from extractor.vocabulary import Vocabulary
 from jobs import runs
+from schemas.vocabularies import VOCABULARIES
 
 
-def rows(
-    job: runs.Job, snapshots: Iterable[Vocabulary], *, examples_id: str
-) -> list[dict[str, Any]]:  # as tables.rows takes them
-    """Rows of VOCABULARIES."""
-    return [
+def store(job: runs.Job, snapshots: Iterable[Vocabulary], *, examples_id: str) -> None:
+    """Add snapshots; one that is there already stays as it is."""
+    rows = [
         {
             "vocab_id": known.vocab_id,
             "product_type": known.product_type,
@@ -22,3 +20,4 @@ def rows(
         }
         for known in snapshots
     ]
+    job.tables.upsert(job.tables.rows(rows, VOCABULARIES), VOCABULARIES, when="false")

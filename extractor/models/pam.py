@@ -17,7 +17,6 @@ from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 import torch
-from pydantic import TypeAdapter
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -35,14 +34,13 @@ from extractor.nn.multimodal import Slots
 from extractor.nn.pointer import Keys, Merge, Scale, TokenSelector, merge
 from extractor.nn.targets import Loss, mean, sample_targets, step_loss
 from extractor.nn.transformer import Norm, Seen, Transformer, written_visible
-from extractor.records import Definition, Example, Prediction
+from extractor.records import DEFINITIONS, Definition, Example, Prediction
 from extractor.vocabulary import Vocabulary
 
 VOCABULARY, TEXT, OCR = range(3)
 SMALLEST_DEVIATION = 1e-4
 """Below it a feature is constant, and dividing would blow up float16's rounding."""
 WEIGHTS, KNOWLEDGE = "weights.safetensors", "knowledge.json"
-DEFINITIONS = TypeAdapter(tuple[Definition, ...])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ from extractor import checkpoint, predictor
 from extractor.models import word_matching
 from extractor.models.base import Knowledge
 from extractor.predictor import COLUMNS, Config, Predictor, ahead
-from extractor.records import Box, Definition, Evidence, Example, Prediction, Question
+from extractor.records import DEFINITIONS, Box, Definition, Evidence, Example, Prediction, Question
 from schemas.enums import Source, State, Support
 from schemas.model_inputs import MODEL_INPUTS
 from schemas.predictions import PREDICTIONS
@@ -250,7 +250,7 @@ def test_a_folder_is_loaded_once_a_process_and_answers_by_the_definitions_of_tod
     )
 
     told, later = (
-        predictor.DEFINITIONS.dump_json(known).decode()
+        DEFINITIONS.dump_json(known).decode()
         for known in ((definition,), (replace(definition, options={"black": ("green",)}),))
     )
     first = predictor.cached(str(tmp_path / "m"), "cpu", CONFIG, told)

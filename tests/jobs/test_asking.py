@@ -10,7 +10,7 @@ from pyspark.accumulators import INT_ACCUMULATOR_PARAM, Accumulator
 from extractor import checkpoint, predictor
 from extractor.models import word_matching
 from extractor.models.base import Knowledge
-from extractor.records import Definition, Example, Question
+from extractor.records import DEFINITIONS, Definition, Example, Question
 from jobs.workers import asking
 from schemas.model_inputs import MODEL_INPUTS
 
@@ -36,7 +36,7 @@ def ask(tmp_path: Path) -> asking.Ask:
         ocr_schema="reader/1",
         examples_id="e",
     )
-    told = predictor.DEFINITIONS.dump_json((definition,)).decode()
+    told = DEFINITIONS.dump_json((definition,)).decode()
     return asking.Ask(folder=str(tmp_path / "model"), shipped=False, device="auto", definitions=told, batches=BATCHES)
 
 
