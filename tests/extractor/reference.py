@@ -97,6 +97,44 @@ def attended(
     return found
 
 
+def adapted(
+    text: Vector, image: Vector, gate: tuple[list[Vector], Vector], linear: tuple[list[Vector], Vector], beta: float
+) -> tuple[list[float], float]:
+    """MAG's H of one word and its alpha (MODELS 10.2)."""
+    opened = [max(value, 0.0) for value in affine(*gate, [*text, *image])]
+    seen = [dot(row, image) for row in linear[0]]
+    move = [g * value + b for g, value, b in zip(opened, seen, linear[1], strict=True)]
+    length = math.sqrt(dot(move, move))
+    return move, min(math.sqrt(dot(text, text)) / ((length or 1.0) + 1e-6) * beta, 1.0)
+
+
+def smeared(
+    pieces: list[Vector], absent: Sequence[bool], before: list[Vector], behind: list[Vector]
+) -> list[list[float]]:
+    """x_j + A E_(j-1) + B E_(j+1), over neighbours that are there."""
+    found = [list(piece) for piece in pieces]
+    for j in range(len(pieces)):
+        for neighbour, weight in ((j - 1, before), (j + 1, behind)):
+            if 0 <= neighbour < len(pieces) and not absent[neighbour]:
+                found[j] = [x + dot(row, pieces[neighbour]) for x, row in zip(found[j], weight, strict=True)]
+    return found
+
+
+def mixed(
+    scores: Vector, matches: Vector, source: Sequence[int], barred: Sequence[bool], gate: float
+) -> tuple[list[float], list[float]]:
+    """Chance of each piece, said or copied, and the shares of the copies (See et al. 2017, eq. 9)."""
+    copies = [0.0] * len(source)
+    share = 1.0
+    if not all(barred):
+        copies = softmax([-math.inf if shut else match for match, shut in zip(matches, barred, strict=True)])
+        share = 1 / (1 + math.exp(-gate))
+    chances = [share * chance for chance in softmax(scores)]
+    for piece, copy in zip(source, copies, strict=True):
+        chances[piece] += (1 - share) * copy
+    return chances, copies
+
+
 def decode(network: Network, batch: Batch) -> Decoded:
     """Decode as M4C's code does: the whole transformer over all rows again for every step, nothing kept."""
     input_BSD, absent_BS = network.embed(batch)
