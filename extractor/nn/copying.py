@@ -60,10 +60,9 @@ class CopyGate(nn.Module):
         )
         gate_RT = self.generate(state_RTD)[..., 0].float()
         log_generate_RT = F.logsigmoid(gate_RT).masked_fill(nothing_R1, 0.0)
-        log_rest_RT = F.logsigmoid(-gate_RT).masked_fill(nothing_R1, -math.inf)
         generated_RTV = log_generate_RT[..., None] + score_RTV.float().log_softmax(-1)
         index_RTX = source_RX[:, None].expand_as(log_copy_RTX)
-        copied_RTV = log_rest_RT[..., None] + gathered(log_copy_RTX, index_RTX, score_RTV.shape[-1])
+        copied_RTV = F.logsigmoid(-gate_RT)[..., None] + gathered(log_copy_RTX, index_RTX, score_RTV.shape[-1])
         return Mixed(log_sum(generated_RTV, copied_RTV), log_copy_RTX.exp(), log_generate_RT.exp())
 
 

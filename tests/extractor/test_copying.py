@@ -119,7 +119,8 @@ def test_losses_and_gradients_are_finite_however_sure_the_scores_are(size):
 
     found = gate(size * state_RTD, gate.keys(size * encoded_RXD, embedded_RXD), size * score_RTV, SOURCE, BARRED)
     loss = -found.log_prob_RTV.gather(-1, gold_RT1).sum()
-    loss.backward()
+    with torch.autograd.set_detect_anomaly(True):  # not even where a mask hides it
+        loss.backward()
 
     assert loss.isfinite()
     for tensor in (*sources, score_RTV, *gate.parameters()):

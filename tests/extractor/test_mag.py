@@ -112,6 +112,17 @@ def test_what_stands_for_no_picture_is_learnt_and_then_used():
         assert torch.equal(gate(text_BXD, 0 * image_BV, GONE), gate(text_BXD, image_BV, HERE))
 
 
+def test_without_a_move_the_bound_still_holds_for_what_is_learnt():
+    gate = drawn(replace(STILL, beta=0.001))
+    text_BXD = torch.randn(1, 4, 6)
+
+    gate.move(text_BXD, torch.zeros(1, 5), GONE).sum().backward()
+
+    # 1 in place of |H| = 0: alpha is beta |T| there, not 1
+    assert gate.bias.grad is not None
+    assert gate.bias.grad.tolist() == pytest.approx([0.001 * float(text_BXD.norm(dim=-1).sum())] * 6, rel=1e-4)
+
+
 @pytest.mark.parametrize("absent", [HERE, GONE])
 def test_zero_rows_have_finite_values_and_gradients(absent):
     gate = drawn()

@@ -80,6 +80,20 @@ def test_scores_are_those_of_the_published_code(tmp_path, kind):
 
 
 @torch.no_grad()
+def test_training_drops_where_the_published_code_drops(tmp_path):
+    theirs = published(tmp_path).train(True)
+    piece_BX, absent_BX, written_BT = asked()
+
+    ours, _ = t5_files.load(tmp_path)
+    torch.manual_seed(3)
+    found = scores(ours.train(True), piece_BX, absent_BX, written_BT)
+    torch.manual_seed(3)
+    expected = theirs(input_ids=piece_BX, attention_mask=(~absent_BX).long(), decoder_input_ids=written_BT).logits
+
+    assert torch.allclose(found, expected, atol=1e-5)
+
+
+@torch.no_grad()
 def test_greedy_words_are_those_of_generate(tmp_path):
     theirs = published(tmp_path)
     piece_BX, absent_BX, _ = asked()
