@@ -1,7 +1,8 @@
 """What a region detector promises.
 
 A module of this folder offers `Config`, whose `schema` names extractor, layer, dims and dtype without loading
-anything heavy, and `Detector`, built from a Config, which loads the network.
+anything heavy and whose `follows_words` says whether a picture must be seen again when other words are read off it;
+and `Detector`, built from a Config, which loads the network.
 """
 
 from collections.abc import Sequence
@@ -23,4 +24,4 @@ class Detector(Protocol):
         """Floats a vector."""
 
     def detect(self, picture: Raster, token_boxes: Sequence[Box]) -> Features:
-        """Regions of one picture, and one vector a token box."""
+        """Regions of one picture, and one vector a token box; none where its Config follows no words."""
