@@ -8,6 +8,9 @@ and `Detector`, built from a Config, which loads the network.
 from collections.abc import Sequence
 from typing import Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 from extractor.images import Raster
 from extractor.records import Box, Features
 
@@ -25,3 +28,8 @@ class Detector(Protocol):
 
     def detect(self, picture: Raster, token_boxes: Sequence[Box]) -> Features:
         """Regions of one picture, and one vector a token box; none where its Config follows no words."""
+
+
+def half(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:
+    """Vectors after a ReLU as they are stored; half precision ends at 65504, which foreign weights may go beyond."""
+    return np.minimum(vectors, np.finfo(np.float16).max).astype(np.float16)

@@ -19,6 +19,7 @@ from extractor.errors import ConfigError
 from extractor.images import Raster
 from extractor.records import Box, Features
 from extractor.regions.backbones import efficientnet, weights
+from extractor.regions.base import half
 
 LITE: Final = "efficientnet-lite0"
 PAIR: Final = "resnet152+xception"
@@ -137,9 +138,7 @@ class Detector:
         whole_C, cells_GGC = self._backbone.see(picture)
         cells = [cells_GGC[top:bottom, left:right] for top, bottom in self._spans for left, right in self._spans]
         regions_RC = np.stack([whole_C, *(part.mean(axis=(0, 1)) for part in cells)])
-        # Half precision ends at 65504; a foreign set of weights may go beyond.
-        half_RC = np.minimum(regions_RC, np.finfo(np.float16).max).astype(np.float16)
-        return Features(self._boxes, half_RC, np.zeros((0, self.dim), dtype=np.float16))
+        return Features(self._boxes, half(regions_RC), np.zeros((0, self.dim), dtype=np.float16))
 
 
 def spans(G: int, S: int) -> list[tuple[int, int]]:

@@ -15,6 +15,7 @@ from extractor.errors import ConfigError
 from extractor.images import Raster, padded
 from extractor.records import Box, Features
 from extractor.regions.backbones import weights
+from extractor.regions.base import half
 
 KEY = "read_images.regions.weights"
 C = 1024
@@ -101,5 +102,4 @@ class Detector:
         heads = self._network.roi_heads
         pooled = heads.box_roi_pool(maps, [boxes], sizes).flatten(start_dim=1)
         vectors: npt.NDArray[np.float32] = self._torch.relu(heads.box_head.fc6(pooled)).numpy()
-        # Half precision ends at 65504; a foreign set of weights may go beyond.
-        return np.minimum(vectors, np.finfo(np.float16).max).astype(np.float16)
+        return half(vectors)

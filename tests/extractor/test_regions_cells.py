@@ -13,6 +13,7 @@ from extractor.records import Box
 from extractor.regions import grid
 from extractor.regions.backbones.resnet import ResNet
 from extractor.regions.backbones.xception import Xception
+from extractor.regions.base import half
 from extractor.regions.cells import PAIR, Config, Detector, boxes, resnet_pixels, spans, xception_pixels
 
 FINE, COARSE = Config(grid=49), Config()
@@ -98,6 +99,10 @@ def test_a_cell_sees_what_is_under_its_box(fine):
 
     upper_left, upper_right, lower_left, lower_right = np.abs(change[[1, 7, 43, 49]]).mean(axis=1)
     assert lower_left > 100 * max(upper_left, upper_right, lower_right)
+
+
+def test_what_half_precision_cannot_hold_is_its_largest_number():
+    assert half(np.array([0.5, 1e6, np.inf], np.float32)).tolist() == [0.5, 65504, 65504]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 900), (900, 3)])
