@@ -52,6 +52,7 @@ bench: setup  ## the benchmarks that need no data of others
 	$(BIN)/python -m benchmarks.decode
 	$(BIN)/python -m benchmarks.enrich_api
 	$(BIN)/python -m benchmarks.mutants
+	$(BIN)/python -m benchmarks.regions
 
 clean:  ## remove what the demo wrote
 	rm -rf demo

@@ -2,9 +2,10 @@
 
     python -m jobs.read_images --conf conf/local.yaml --day 2026-01-15
 
-Pictures are named by a hash of their bytes; only what the warehouse lacks under the chosen OCR and regions is read. A
-picture that cannot be read is a row with a reason; one that a service did not answer for stays unread until the next
-run. A service that refuses for good, as without credentials, stops the job.
+Pictures are named by a hash of their bytes; only what the warehouse lacks under the chosen OCR and regions is read, so
+a second run under other regions adds their features and reads nothing else. A picture that cannot be read is a row with
+a reason; one that a service did not answer for stays unread until the next run. A service that refuses for good, as
+without credentials, stops the job.
 """
 
 import math
@@ -75,7 +76,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         if ours.words:
             read_texts(job, source, ocr)
         if ours.features:
-            read_features(job, source, regions, ocr_schema=used.ocr, wait_for_words=ours.words)
+            follows_words = conf.regions.config.follows_words
+            words_of = used.ocr if follows_words else ""
+            read_features(job, source, regions, ocr_schema=words_of, wait_for_words=ours.words and follows_words)
         settle(job, used, ours)
         count(job)
 
@@ -134,7 +137,10 @@ def read_texts(job: runs.Job, source: Source, ocr: Engine) -> None:
 
 
 def read_features(job: runs.Job, source: Source, regions: Engine, *, ocr_schema: str, wait_for_words: bool) -> None:
-    """Append what the network sees in each picture, with a vector a word; replace vectors that follow other words."""
+    """Append what the network sees in each picture, with a vector a word; replace vectors that follow other words.
+
+    An empty `ocr_schema` means that the network follows no words.
+    """
     texts = job.tables.read_or_empty(IMAGE_TEXTS).where(F.col("ocr_schema") == ocr_schema)
     features = job.tables.read_or_empty(IMAGE_FEATURES).where(F.col("feature_schema") == regions.schema)
     listed = with_words(images(job.tables.read(PRODUCT_PICTURES)), texts, wait=wait_for_words)
@@ -169,8 +175,8 @@ def settle(job: runs.Job, used: Schemas, ours: Ours) -> None:
 def count(job: runs.Job) -> None:
     """Pictures of products = read now (each hash once) + read before or for another product + failed + postponed."""
     mine = (F.col("run_id") == job.id) & (F.col("status") == Status.OK)
-    read = [job.tables.read_or_empty(t).where(mine).select("image_hash") for t in (IMAGE_TEXTS, IMAGE_FEATURES)]
-    num_read = read[0].unionByName(read[1]).distinct().count()
+    texts, features = (job.tables.read_or_empty(table).where(mine) for table in (IMAGE_TEXTS, IMAGE_FEATURES))
+    num_read = texts.select("image_hash").unionByName(features.select("image_hash")).distinct().count()
     states = Counter[str](dict(job.tables.read(PRODUCT_PICTURES).groupBy("status").count().collect()))
     job.counts |= {
         "pictures": states.total(),
@@ -178,7 +184,15 @@ def count(job: runs.Job) -> None:
         "reused": states[Status.OK] - num_read,
         "failed": states[Status.FAILED],
         "postponed": states[Status.UNREAD],
+        "feature_bytes_a_picture": feature_bytes(features),
     }
+
+
+def feature_bytes(features: DataFrame) -> int:
+    """Mean bytes of a picture's blobs, from their shapes, which the table's checks hold them to; 0 without pictures."""
+    boxes, vectors = 16 * F.col("num_regions"), 2 * F.col("dim") * (F.col("num_regions") + F.col("num_tokens"))
+    mean = features.agg(F.round(F.avg(boxes + vectors)).cast("long")).collect()[0][0]
+    return mean or 0
 
 
 def each(

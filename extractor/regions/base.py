@@ -1,11 +1,15 @@
 """What a region detector promises.
 
 A module of this folder offers `Config`, whose `schema` names extractor, layer, dims and dtype without loading
-anything heavy, and `Detector`, built from a Config, which loads the network.
+anything heavy and whose `follows_words` says whether a picture must be seen again when other words are read off it;
+and `Detector`, built from a Config, which loads the network.
 """
 
 from collections.abc import Sequence
 from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 from extractor.images import Raster
 from extractor.records import Box, Features
@@ -23,4 +27,9 @@ class Detector(Protocol):
         """Floats a vector."""
 
     def detect(self, picture: Raster, token_boxes: Sequence[Box]) -> Features:
-        """Regions of one picture, and one vector a token box."""
+        """Regions of one picture, and one vector a token box; none where its Config follows no words."""
+
+
+def half(vectors: npt.NDArray[np.float32]) -> npt.NDArray[np.float16]:
+    """Vectors after a ReLU as they are stored; half precision ends at 65504, which foreign weights may go beyond."""
+    return np.minimum(vectors, np.finfo(np.float16).max).astype(np.float16)

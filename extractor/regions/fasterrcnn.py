@@ -4,12 +4,9 @@ A vector is the box head's fc6 after ReLU, 1024 floats, of a detection or, throu
 Nothing is downloaded: without weights the network is random, which serves tests and nothing else.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +14,10 @@ import numpy.typing as npt
 from extractor.errors import ConfigError
 from extractor.images import Raster, padded
 from extractor.records import Box, Features
+from extractor.regions.backbones import weights
+from extractor.regions.base import half
 
+KEY = "read_images.regions.weights"
 C = 1024
 """Floats that fc6 gives."""
 MAX_RATIO = 5 / 3
@@ -29,6 +29,8 @@ STRIP = 16
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """Which weights, how many regions, at what size."""
+
+    follows_words: ClassVar[bool] = True
 
     weights: str = ""
     """State dict of torchvision's model, .safetensors or .pth (tensors alone); empty means random."""
@@ -42,8 +44,8 @@ class Config:
     @property
     def schema(self) -> str:
         """Network with its weights' hash, layer, regions, size, floats a vector, dtype."""
-        weights = _hash_file(self.weights) if self.weights else f"random{self.seed}"
-        return f"fasterrcnn-resnet50-fpn-{weights}/fc6/top{self.regions}/side{self.short_side}/{C}/f2"
+        name = weights.named(self.weights, self.seed, key=KEY)
+        return f"fasterrcnn-resnet50-fpn-{name}/fc6/top{self.regions}/side{self.short_side}/{C}/f2"
 
 
 class Detector:
@@ -60,7 +62,7 @@ class Detector:
             raise ConfigError("read_images.regions.name", "fasterrcnn", "the extra facetmill[regions]") from error
         self.schema = config.schema
         self._torch = torch
-        state = _state(config.weights) if config.weights else None
+        state = weights.read(config.weights, key=KEY) if config.weights else None
         # Building draws random weights; the draw is ours alone.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
@@ -74,14 +76,7 @@ class Detector:
                 box_detections_per_img=config.regions,
             ).eval()
         if state is not None:
-            self._load(state, config.weights)
-
-    def _load(self, state: dict[str, Any], path: str) -> None:
-        try:
-            self._network.load_state_dict(state)
-        except RuntimeError as error:
-            found = str(error).splitlines()[1].strip()
-            raise ConfigError("read_images.regions.weights", path, f"torchvision's model ({found})") from error
+            weights.load(self._network, state, config.weights, key=KEY, expected="torchvision's model")
 
     def detect(self, picture: Raster, token_boxes: Sequence[Box]) -> Features:
         """Regions of one picture, and one vector a token box."""
@@ -107,28 +102,4 @@ class Detector:
         heads = self._network.roi_heads
         pooled = heads.box_roi_pool(maps, [boxes], sizes).flatten(start_dim=1)
         vectors: npt.NDArray[np.float32] = self._torch.relu(heads.box_head.fc6(pooled)).numpy()
-        # Half precision ends at 65504; a foreign set of weights may go beyond.
-        return np.minimum(vectors, np.finfo(np.float16).max).astype(np.float16)
-
-
-def _state(path: str) -> dict[str, Any]:  # tensors; torch is imported late
-    """A state dict without running anything that the file may hold."""
-    if not Path(path).is_file():
-        raise ConfigError("read_images.regions.weights", path, "an existing .safetensors or .pth file")
-    if path.endswith(".safetensors"):
-        from safetensors.torch import load_file  # noqa: PLC0415  # brings torch
-
-        return load_file(path)
-    import torch  # noqa: PLC0415  # as above
-
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    return state
-
-
-@cache
-def _hash_file(path: str) -> str:
-    """Twelve digits of the SHA-256 of a file."""
-    if not Path(path).is_file():
-        raise ConfigError("read_images.regions.weights", path, "an existing .safetensors or .pth file")
-    with Path(path).open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()[:12]
+        return half(vectors)

