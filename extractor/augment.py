@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from extractor import text
 from extractor.errors import ConfigError
-from extractor.records import Definition, Example, Picture
+from extractor.records import Box, Definition, Example, Picture, Token
 
 Keys = tuple[str, ...]
 Pool = Mapping[tuple[str, str, int], Sequence[str]]
@@ -29,12 +29,20 @@ class Config:
     """Changed copies of every product; 0 trains on the products alone."""
     exchange: float = 0.6
     """Chance that a printed value is exchanged, 0..1."""
+    packs: float = 0.0
+    """Share of products without picture that get a pack with words: where few of those that teach have one, it teaches
+    what to make of what a pack says."""
+    printed: float = 0.4
+    """Chance that such a pack says an answer, 0..1."""
+    misprinted: float = 0.1
+    """Chance that it says another value of the group in its place, 0..1."""
 
     def __post_init__(self) -> None:
         if self.copies < 0:
             raise ConfigError("copies", self.copies, "0 or more")
-        if not 0 <= self.exchange <= 1:
-            raise ConfigError("exchange", self.exchange, "a chance, 0..1")
+        for key in ("exchange", "packs", "printed", "misprinted"):
+            if not 0 <= getattr(self, key) <= 1:
+                raise ConfigError(key, getattr(self, key), "a chance, 0..1")
 
 
 class _Edit(NamedTuple):
@@ -46,12 +54,53 @@ class _Edit(NamedTuple):
 def augmented(
     examples: Sequence[Example], definitions: Iterable[Definition], config: Config, *, seed: int
 ) -> list[Example]:
-    """The examples, then their changed copies; the same examples and seed make the same copies."""
+    """The examples, some with a pack, then their changed copies; the same examples and seed make the same of them."""
+    examples = packed(examples, config, seed=seed)
     fixed = {(given.product_type, given.attribute) for given in definitions if given.inferable}
     pool = {key: values for key, values in _pool(examples).items() if key[:2] not in fixed}
     rng = random.Random(seed)
     copies = (_changed(example, pool, config, rng) for _ in range(config.copies) for example in examples)
     return [*examples, *copies]
+
+
+def packed(examples: Sequence[Example], config: Config, *, seed: int) -> list[Example]:
+    """The examples; some without picture get one with words: those of another title, and perhaps a value."""
+    rng = random.Random(f"{seed} packs")
+    values = _pool(examples) if config.packs else {}
+    by_group: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for (product_type, attribute, _), found in values.items():
+        by_group[product_type, attribute] += found
+    return [
+        replace(example, pictures=(_pack(example, rng.choice(examples), by_group, config, rng),))
+        if not example.pictures and rng.random() < config.packs
+        else example
+        for example in examples
+    ]
+
+
+def _pack(
+    example: Example,
+    other: Example,
+    values: Mapping[tuple[str, str], Sequence[str]],
+    config: Config,
+    rng: random.Random,
+) -> Picture:
+    lines = [word.text for word in text.words(other.title or "")]
+    for question in example.asked:
+        drawn = rng.random()
+        if question.answer is not None and drawn < config.printed:
+            lines.insert(rng.randrange(len(lines) + 1), question.answer)
+        elif drawn > 1 - config.misprinted and values[example.product_type, question.attribute]:
+            lines.insert(rng.randrange(len(lines) + 1), rng.choice(values[example.product_type, question.attribute]))
+    height = 1 / max(len(lines), 1)
+    tokens = []
+    for row, line in enumerate(lines):
+        left, width = 0.1, 0.8 / max(len(line), 1)
+        for word in line.split():
+            box = Box(left, row * height, left + len(word) * width, (row + 1) * height)
+            tokens.append(Token(word, 0.9, box))
+            left = box.x2 + width
+    return Picture(position=0, image_hash=f"pack of {example.product_id}", tokens=tuple(tokens))
 
 
 def _pool(examples: Iterable[Example]) -> Pool:

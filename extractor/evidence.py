@@ -16,6 +16,8 @@ def replay(evidence: Sequence[Evidence], text_of: TextOf) -> str:
     """Rebuild a value: neighbours in one text keep the text's own slice, all else is joined by one space."""
     slices: list[tuple[Evidence, Evidence]] = []
     for word in evidence:
+        if word.source == Source.REGION:  # seen, not said
+            continue
         if slices and _neighbours(slices[-1][1], word, text_of):
             slices[-1] = (slices[-1][0], word)
         else:
@@ -38,6 +40,8 @@ def sources(example: Example, vocabulary: Vocabulary | None) -> TextOf:
                     return tokens[word.image_hash][word.token_index].text
                 case Source.VOCABULARY if vocabulary is not None and word.token_index is not None:
                     return vocabulary.words[word.token_index]
+                case Source.WRITTEN:
+                    return word.word
         except (KeyError, IndexError) as error:
             raise ModelError(f"evidence of product {example.product_id!r}", word, "a place that exists") from error
         raise ModelError(f"evidence of product {example.product_id!r}", word, "a place that exists")
@@ -47,7 +51,7 @@ def sources(example: Example, vocabulary: Vocabulary | None) -> TextOf:
 
 def _neighbours(left: Evidence, right: Evidence, text_of: TextOf) -> bool:
     """Both stand in one text, in this order, with no word between them."""
-    if left.source == Source.VOCABULARY or _place(left) != _place(right):
+    if left.source in (Source.VOCABULARY, Source.WRITTEN) or _place(left) != _place(right):
         return False
     if left.end is None or right.start is None or right.start < left.end:
         return False

@@ -101,6 +101,17 @@ def _ocr_slots(example: Example) -> Iterator[Slot]:
                 first = False
 
 
+def stands(keys: Sequence[str], slots: Sequence[Slot], readable: Sequence[bool]) -> bool:
+    """Whether a page shows some words side by side where an answer may be read."""
+    found = text.find(keys, page := [slot.key for slot in slots])
+    while found is not None:
+        run = range(found, found + len(keys))
+        if all(readable[at] for at in run) and all(slots[at].continues for at in run[1:]):
+            return True
+        found = text.find(keys, page, found + 1)
+    return False
+
+
 Cost = tuple[int, int, int]
 """Vocabulary entries, breaks between places, summed rank of sources: compared in this order."""
 

@@ -1,5 +1,6 @@
 """From products to ragged arrays: pages cut into words, words looked up, gold values traced to candidates."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
@@ -119,7 +120,10 @@ class Reader:
         *,
         feature_dim: int,
         tuned: bool,
+        learnt: Sequence[str] = (),
     ) -> None:
+        self.own = {key: number for number, key in enumerate(learnt, start=1)}
+        """Words that have an embedding of their own."""
         self.tuned = tuned
         """The text encoder is part of the model: rows hold word-pieces, for it to read."""
         self.config = config
@@ -150,6 +154,17 @@ class Reader:
             Product(_encoded([row for row, _ in rows], len(example.asked)), tuple(slots for _, slots in rows))
             for example, rows in zip(examples, products, strict=True)
         ]
+
+    def frequent(self, examples: Sequence[Example], limit: int) -> tuple[str, ...]:
+        """The most frequent words of some pages, at most `limit`; a word that stands on one page alone is none."""
+        counted = Counter(
+            key
+            for number, example in enumerate(examples)
+            for draft in self._drafts(number, example)
+            for key in {slot.key for slot in (*_flat(draft.fields), *draft.ocr) if slot.key}
+        )
+        known = sorted((key for key, count in counted.items() if count > 1), key=lambda key: (-counted[key], key))
+        return tuple(known[:limit])
 
     def num_candidates(self, examples: Sequence[Example]) -> float:
         """How many candidates a question has, on average over some examples; 1 where there are none."""
@@ -198,6 +213,7 @@ class Reader:
             ocr_place=_places(draft.ocr),
             first=np.array([first.setdefault(slot.key, number) for number, slot in enumerate(slots)], np.int64),
             follows=np.array([slot.continues for slot in slots], np.bool_),
+            own=np.array([self.own.get(slot.key, 0) for slot in slots], np.int64),
             type_number=self.lexicon.types.get(draft.example.product_type, -1),
             questions=tuple(question for question in asked if question is not None),
         )

@@ -11,6 +11,7 @@ import math
 import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -55,8 +56,9 @@ class Config:
     seed: int
     """Seeds the order of products and the randomness of every step."""
     balance: float
-    """Temperature of sampling over product types, with and without picture: 1 takes products as they come, more
-    favours what is rare."""
+    """Temperature of sampling over what balance_over names: 1 takes products as they come, more favours the rare."""
+    balance_over: Literal["types", "answers"]
+    """What `balance` counts: product types, or the rarest answer of each product; both with and without picture."""
     evaluate_every: int
     """Steps between two looks at the validation examples."""
     patience: int
@@ -152,6 +154,19 @@ def fit(
             world=world,
         )
         return run.finish()
+
+
+def _groups(examples: Sequence[Example], *, over: str) -> list[str]:
+    """What each product counts as where the rare is favoured."""
+    answers = [
+        [f"{asked.attribute}: {asked.answer}" for asked in example.asked]
+        if over == "answers"
+        else [example.product_type]
+        for example in examples
+    ]
+    counted = Counter(answer for own in answers for answer in own)
+    rarest = [min(own, key=lambda answer: (counted[answer], answer), default="") for own in answers]
+    return [f"{answer}, {bool(example.pictures)}" for answer, example in zip(rarest, examples, strict=True)]
 
 
 def pick_device(wanted: str) -> torch.device:
@@ -270,7 +285,7 @@ class _Run:
         """The batches that the run has still to see, over all processes."""
         config, at = self.config, self.position
         lengths = [batches.length(example) for example in self.train]
-        groups = [f"{example.product_type}, {bool(example.pictures)}" for example in self.train]
+        groups = _groups(self.train, over=config.balance_over)
         an_epoch = math.ceil(len(self.train) / config.batch_products)
         if len(self.train) // an_epoch < self.world.size:
             raise ConfigError("batch_products", config.batch_products, f"one for each of {self.world.size} processes")

@@ -73,6 +73,10 @@ class Source(StrEnum):
     BULLET = "bullet"
     OCR = "ocr"
     VOCABULARY = "vocabulary"
+    WRITTEN = "written"
+    """Nowhere: the model wrote the whole value itself."""
+    REGION = "region"
+    """No word: a part of the picture that an inferred value rests on."""
 
 
 class GateState(StrEnum):

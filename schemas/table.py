@@ -41,10 +41,12 @@ EVIDENCE = pa.struct(
 )
 """Where one word of an answer was read.
 
-`source` is title, bullet, ocr or vocabulary. Title and bullet words carry `start` and `end` (code points of
-the field, end excluded; `field_index` counts bullets from 0); OCR words carry `image_hash`, `token_index` (into
-image_texts.tokens), `start`, `end` (code points of that token) and `box`; vocabulary words carry `token_index`
-(into vocabularies.words of the prediction's vocab_id).
+`source` is title, bullet, ocr, vocabulary, written or region. Title and bullet words carry `start` and `end` (code
+points of the field, end excluded; `field_index` counts bullets from 0); OCR words carry `image_hash`, `token_index`
+(into image_texts.tokens), `start`, `end` (code points of that token) and `box`; vocabulary words carry `token_index`
+(into vocabularies.words of the prediction's vocab_id). A written word stands nowhere: `word` is the whole value as the
+model wrote it. A region has no word: it is a part of the picture that an inferred value rests on, with `image_hash`,
+`token_index` (into image_features.regions) and `box`.
 """
 
 

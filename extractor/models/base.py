@@ -1,13 +1,14 @@
 """What a model promises: the one door through which train, enrich, tests and notebooks use it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, Self
 
 import torch
 from torch import Tensor
 
-from extractor.records import Definition, Example, Prediction
+from extractor.records import DEFINITIONS, Definition, Example, Prediction
 from extractor.vocabulary import Vocabulary
 
 
@@ -23,6 +24,22 @@ class Knowledge(NamedTuple):
     """Floats a vector; 0 where the catalogue has no features."""
     ocr_schema: str
     """What read the packs; empty where the catalogue has no OCR."""
+
+
+def write_knowledge(knowledge: Knowledge) -> dict[str, Any]:  # JSON
+    """Knowledge as JSON, for a model's folder."""
+    return knowledge._asdict() | {
+        "definitions": DEFINITIONS.dump_python(knowledge.definitions, mode="json"),
+        "vocabularies": [asdict(vocabulary) for vocabulary in knowledge.vocabularies.values()],
+    }
+
+
+def read_knowledge(content: Mapping[str, Any]) -> Knowledge:  # as above
+    """What `write_knowledge` wrote."""
+    given = [Vocabulary(**entry | {"words": tuple(entry["words"])}) for entry in content["vocabularies"]]
+    definitions = DEFINITIONS.validate_python(content["definitions"])
+    vocabularies = {(vocabulary.product_type, vocabulary.attribute): vocabulary for vocabulary in given}
+    return Knowledge(**{**content, "definitions": definitions, "vocabularies": vocabularies})
 
 
 class Model(Protocol):

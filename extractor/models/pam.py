@@ -11,7 +11,7 @@ F word-vector width, U different vocabulary words of the batch, G definitions, V
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
@@ -27,15 +27,14 @@ from extractor.answers import Decoded
 from extractor.encoders import bert, fasttext
 from extractor.encoders.base import Encoder, Vectors
 from extractor.errors import ModelError
-from extractor.models.base import Knowledge
+from extractor.models.base import Knowledge, read_knowledge, write_knowledge
 from extractor.nn.allowed import forbidden, torn
 from extractor.nn.inputs import EOS, NUM_SPECIAL, UNKNOWN, Batch, Encoded, collate
 from extractor.nn.multimodal import Slots
 from extractor.nn.pointer import Keys, Merge, Scale, TokenSelector, merge
 from extractor.nn.targets import Loss, mean, sample_targets, step_loss
 from extractor.nn.transformer import Norm, Seen, Transformer, written_visible
-from extractor.records import DEFINITIONS, Definition, Example, Prediction
-from extractor.vocabulary import Vocabulary
+from extractor.records import Definition, Example, Prediction
 
 VOCABULARY, TEXT, OCR = range(3)
 SMALLEST_DEVIATION = 1e-4
@@ -57,6 +56,8 @@ class Config:
     """Share of the learning rate at which pretrained layers learn (S0, M4C: a tenth)."""
     words: bert.Config | fasttext.Config = field(default_factory=bert.Config)
     """Vectors of single words: OCR, vocabulary, questions (S0: fastText)."""
+    learnt_words: int = 0
+    """Words, the most frequent of training pages, that have an embedding of their own beside the encoders'; 0: none."""
     width: int = 192
     """Model width D (S0 Table 3: 768)."""
     layers: int = 2
@@ -105,6 +106,7 @@ class Sizes(NamedTuple):
     num_definitions: int
     num_types: int
     longest_prefix: int
+    num_learnt: int
     num_candidates: float
     """Of a training question, on average."""
 
@@ -141,6 +143,7 @@ class Network(nn.Module):
             feature_dim=sizes.feature_dim,
             fc7=config.fc7,
             dropout=config.dropout,
+            num_learnt=sizes.num_learnt,
         )
         self.transformer = Transformer(
             width=D, layers=config.layers, heads=config.heads, dropout=config.dropout, norm=config.norm
@@ -167,10 +170,13 @@ class Network(nn.Module):
         text_BMX = batch.text_BMX
         if self.text_encoder is not None:
             text_BMX = bert.states(self.text_encoder, batch.piece_BX, batch.piece_word_BX)
+        own_BM, own_BN = batch.own_BK.tensor_split([batch.text_absent_BM.shape[1]], dim=1)
         rows = [
-            self.slots.words(text_BMX),
+            self.slots.words(text_BMX, own_BM),
             self.slots.regions(batch.region_BOV, batch.region_box_BO4),
-            self.slots.tokens(batch.ocr_word_BNF, batch.ocr_phoc_BNP, batch.ocr_visual_BNV, batch.ocr_place_BN7),
+            self.slots.tokens(
+                batch.ocr_word_BNF, batch.ocr_phoc_BNP, batch.ocr_visual_BNV, batch.ocr_place_BN7, own_BN
+            ),
         ]
         absent = [batch.text_absent_BM, batch.region_absent_BO, batch.ocr_absent_BN]
         return torch.cat(rows, dim=1), torch.cat(absent, dim=1)
@@ -302,8 +308,18 @@ class Network(nn.Module):
 class Model:
     """PAM behind the door of models/base.py."""
 
-    def __init__(self, config: Config, knowledge: Knowledge, text_encoder: bert.Encoder, words: Encoder) -> None:
+    def __init__(
+        self,
+        config: Config,
+        knowledge: Knowledge,
+        text_encoder: bert.Encoder,
+        words: Encoder,
+        *,
+        learnt: Sequence[str] = (),
+    ) -> None:
         self.config = config
+        self.learnt = tuple(learnt)
+        """The words that have an embedding of their own."""
         self.text_encoder = text_encoder
         self.words = words
         self.network: Network
@@ -320,6 +336,7 @@ class Model:
             self.words,
             feature_dim=knowledge.feature_dim,
             tuned=config.text_tuned,
+            learnt=self.learnt,
         )
 
     @classmethod
@@ -328,6 +345,9 @@ class Model:
         text_encoder = bert.Encoder.create(config.text, ())
         words = text_encoder if _shares_encoder(config) else _words_of(config).create(config.words, _texts(examples))
         model = cls(config, knowledge, text_encoder, words)
+        if config.learnt_words:
+            learnt = model.reader.frequent(examples, config.learnt_words)
+            model = cls(config, knowledge, text_encoder, words, learnt=learnt)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             model.build(model.reader.num_candidates(examples))
@@ -376,6 +396,7 @@ class Model:
             num_definitions=len(self.lexicon.definitions),
             num_types=len(self.lexicon.types),
             longest_prefix=self.lexicon.longest_prefix,
+            num_learnt=len(self.learnt),
             num_candidates=num_candidates,
         )
         self.network = Network(self.config, sizes, self._tuned_encoder())
@@ -408,10 +429,16 @@ class Model:
         """Pretrained layers learn at a share of the rate."""
         fresh: list[nn.Parameter] = []
         pretrained: list[nn.Parameter] = []
+        rare: list[nn.Parameter] = []
         for name, parameter in self.network.named_parameters():
             if parameter.requires_grad:
-                (pretrained if name.startswith("text_encoder.") else fresh).append(parameter)
-        groups = ({"params": fresh, "lr_scale": 1.0}, {"params": pretrained, "lr_scale": self.config.tuned_rate})
+                kind = pretrained if name.startswith("text_encoder.") else rare if name == "slots.own.weight" else fresh
+                kind.append(parameter)
+        groups = (
+            {"params": fresh, "lr_scale": 1.0},
+            {"params": pretrained, "lr_scale": self.config.tuned_rate},
+            {"params": rare, "lr_scale": 1.0, "weight_decay": 0.0},
+        )
         return [group for group in groups if group["params"]]
 
     @torch.inference_mode()
@@ -430,7 +457,8 @@ class Model:
         """Weights, knowledge and encoders as safetensors and JSON."""
         folder.mkdir(parents=True, exist_ok=True)
         save_file({name: part.contiguous() for name, part in self.network.state_dict().items()}, folder / WEIGHTS)
-        _write_knowledge(folder / KNOWLEDGE, self.knowledge)
+        content = {"knowledge": write_knowledge(self.knowledge), "learnt_words": self.learnt}
+        (folder / KNOWLEDGE).write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
         self.text_encoder.save(folder / "text")
         if self.words is not self.text_encoder:
             self.words.save(folder / "words")
@@ -443,7 +471,9 @@ class Model:
             raise ModelError(str(folder), f"no {missing[0]}", "the files of a PAM")
         text_encoder = bert.Encoder.load(folder / "text", config.text)
         words = text_encoder if _shares_encoder(config) else _words_of(config).load(folder / "words", config.words)
-        model = cls(config, _read_knowledge(folder / KNOWLEDGE), text_encoder, words)
+        content = json.loads((folder / KNOWLEDGE).read_text(encoding="utf-8"))
+        knowledge = read_knowledge(content["knowledge"])
+        model = cls(config, knowledge, text_encoder, words, learnt=content["learnt_words"])
         model.build(num_candidates=1.0)
         try:
             model.network.load_state_dict(load_file(folder / WEIGHTS))
@@ -497,19 +527,3 @@ def _deviation(vectors: Sequence[Vectors], mean: Tensor) -> Tensor:
     total = sum(((part - mean.numpy()) ** 2).sum(axis=0, dtype=np.float64) for part in vectors)
     deviation = torch.from_numpy(np.asarray(np.sqrt(total / sum(map(len, vectors))), np.float32))
     return deviation.masked_fill(deviation < SMALLEST_DEVIATION, 1.0)
-
-
-def _write_knowledge(path: Path, knowledge: Knowledge) -> None:
-    content = knowledge._asdict() | {
-        "definitions": DEFINITIONS.dump_python(knowledge.definitions, mode="json"),
-        "vocabularies": [asdict(vocabulary) for vocabulary in knowledge.vocabularies.values()],
-    }
-    path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
-
-
-def _read_knowledge(path: Path) -> Knowledge:
-    content = json.loads(path.read_text(encoding="utf-8"))
-    given = [Vocabulary(**entry | {"words": tuple(entry["words"])}) for entry in content["vocabularies"]]
-    content["definitions"] = DEFINITIONS.validate_python(content["definitions"])
-    content["vocabularies"] = {(vocabulary.product_type, vocabulary.attribute): vocabulary for vocabulary in given}
-    return Knowledge(**content)

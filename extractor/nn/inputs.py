@@ -63,6 +63,8 @@ class Row(NamedTuple):
     """[K] the first slot that holds the same word."""
     follows: npt.NDArray[np.bool_]
     """[K] right behind the slot before, in one source."""
+    own: npt.NDArray[np.int64]
+    """[K] number of the word's own embedding; 0 where it has none."""
     type_number: int
     """Of the product type among those of training; -1 for others."""
     questions: tuple[Asked, ...]
@@ -112,6 +114,7 @@ class Batch(NamedTuple):
     ocr_visual_BNV: Tensor
     ocr_place_BN7: Tensor
     ocr_absent_BN: Tensor
+    own_BK: Tensor
     type_B: Tensor
     follows_BK: Tensor
     asked_BQ: Tensor
@@ -156,7 +159,8 @@ def collate(products: Sequence[Encoded], groups: Sequence[GroupRows], text_dim: 
         **_regions(rows),
         **_ocr(rows, num_N),
         type_B=torch.tensor([row.type_number for row in rows]),
-        follows_BK=_follows(rows, num_M, num_N),
+        follows_BK=_spread(rows, [row.follows for row in rows], num_M, num_N),
+        own_BK=_spread(rows, [row.own for row in rows], num_M, num_N),
         **candidates.tensors(),
     )
 
@@ -286,10 +290,10 @@ def _ocr(rows: Sequence[Row], num_N: int) -> dict[str, Tensor]:
     }
 
 
-def _follows(rows: Sequence[Row], num_M: int, num_N: int) -> Tensor:
-    """Each row's flags, spread over the padded slots: [CLS], text, OCR."""
-    follows_BK = np.zeros((len(rows), num_M + num_N), np.bool_)
-    for b, row in enumerate(rows):
-        follows_BK[b, 1 : 1 + row.num_words] = row.follows[: row.num_words]
-        follows_BK[b, num_M : num_M + len(row.ocr_words)] = row.follows[row.num_words :]
-    return torch.from_numpy(follows_BK)
+def _spread(rows: Sequence[Row], found: Sequence[Array], num_M: int, num_N: int) -> Tensor:
+    """Something of each row's words [K], over the padded slots: [CLS], text, OCR."""
+    spread_BK = np.zeros((len(rows), num_M + num_N), found[0].dtype)
+    for b, (row, own) in enumerate(zip(rows, found, strict=True)):
+        spread_BK[b, 1 : 1 + row.num_words] = own[: row.num_words]
+        spread_BK[b, num_M : num_M + len(row.ocr_words)] = own[row.num_words :]
+    return torch.from_numpy(spread_BK)

@@ -35,8 +35,20 @@ class Detected(nn.Module):
 class Slots(nn.Module):
     """The three kinds of input, each with its own projection, as M4C adds them: LN(W f) + LN(W box)."""
 
-    def __init__(self, *, width: int, text_dim: int, word_dim: int, feature_dim: int, fc7: int, dropout: float) -> None:
+    def __init__(
+        self,
+        *,
+        width: int,
+        text_dim: int,
+        word_dim: int,
+        feature_dim: int,
+        fc7: int,
+        dropout: float,
+        num_learnt: int = 0,
+    ) -> None:
         super().__init__()
+        # Frozen states tell what a word means, not what it says of this catalogue's values: a brand makes boots.
+        self.own = nn.Embedding(1 + num_learnt, width, padding_idx=0) if num_learnt else None
         same = text_dim == width  # S0: BERT's own 768, taken as it is
         self.text = nn.Identity() if same else nn.Sequential(nn.Linear(text_dim, width), nn.LayerNorm(width))
         self.region_detected = Detected(feature_dim, fc7)
@@ -47,11 +59,16 @@ class Slots(nn.Module):
         self.region_norm, self.region_box_norm = nn.LayerNorm(width), nn.LayerNorm(width)
         self.ocr_norm, self.ocr_place_norm = nn.LayerNorm(width), nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
+        if self.own is not None:
+            nn.init.zeros_(self.own.weight)
 
-    def words(self, text_BMX: Tensor) -> Tensor:
-        """x_text [B, M, D]."""
+    def words(self, text_BMX: Tensor, own_BM: Tensor) -> Tensor:
+        """x_text [B, M, D]; `own` numbers the words that have an embedding of their own, 0 has none."""
         row_BMD: Tensor = self.text(text_BMX)
-        return row_BMD
+        return row_BMD + self._own(own_BM)
+
+    def _own(self, own: Tensor) -> Tensor | float:
+        return 0.0 if self.own is None else self.dropout(self.own(own))
 
     def regions(self, region_BOV: Tensor, box_BO4: Tensor) -> Tensor:
         """x_obj [B, O, D]."""
@@ -61,10 +78,12 @@ class Slots(nn.Module):
         row_BOD: Tensor = self.dropout(seen_BOD + self.region_box_norm(self.region_box(box_BO4)))
         return row_BOD
 
-    def tokens(self, word_BNF: Tensor, phoc_BNP: Tensor, visual_BNV: Tensor, place_BN7: Tensor) -> Tensor:
+    def tokens(
+        self, word_BNF: Tensor, phoc_BNP: Tensor, visual_BNV: Tensor, place_BN7: Tensor, own_BN: Tensor
+    ) -> Tensor:
         """x_ocr [B, N, D]: meaning, spelling, look and place."""
         parts = (F.normalize(word_BNF, dim=-1, eps=1e-12), F.normalize(phoc_BNP, dim=-1, eps=1e-12))
         feature_BNI = torch.cat([*parts, self.ocr_detected(visual_BNV)], dim=-1)
         seen_BND = self.ocr_norm(self.ocr(feature_BNI))
         row_BND: Tensor = self.dropout(seen_BND + self.ocr_place_norm(self.ocr_place(place_BN7)))
-        return row_BND
+        return row_BND + self._own(own_BN)

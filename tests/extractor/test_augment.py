@@ -1,8 +1,10 @@
 """Changed copies: another value in every place of a page, the answer with it, and nothing else touched."""
 
+from dataclasses import replace
+
 import pytest
 
-from extractor.augment import Config, augmented
+from extractor.augment import Config, augmented, packed
 from extractor.errors import ConfigError
 from extractor.records import Box, Definition, Example, Picture, Question, Token
 
@@ -102,3 +104,46 @@ def test_what_a_picture_may_show_is_left_alone():
     found = augmented(examples, [form], Config(copies=20, exchange=1.0), seed=0)
 
     assert {copy.title for copy in found} == {"Alba spray", "x"}
+
+
+PLAIN = [
+    Example(
+        product_id=f"p{number}",
+        product_type="jam",
+        title="home made jam of the house",
+        asked=(Question(attribute="flavor", answer=("plum", "wild berry")[number % 2]),),
+    )
+    for number in range(200)
+]
+
+
+def test_some_products_without_picture_get_a_pack_that_often_says_the_answer():
+    given = packed(PLAIN, Config(packs=0.5, printed=0.6, misprinted=0.2), seed=0)
+
+    packs = [(example, example.pictures[0]) for example in given if example.pictures]
+    said = [" ".join(token.text for token in picture.tokens) for _, picture in packs]
+    right = sum(example.asked[0].answer in words for (example, _), words in zip(packs, said, strict=True))
+    wrong = sum(
+        ({"plum", "wild berry"} - {example.asked[0].answer}).pop() in words
+        for (example, _), words in zip(packs, said, strict=True)
+    )
+    assert 70 <= len(packs) <= 130
+    assert 0.45 <= right / len(packs) <= 0.75
+    assert 0 < wrong < right / 2
+    assert all(0 <= edge <= 1 for _, picture in packs for token in picture.tokens for edge in token.box)
+    assert [example.title for example in given] == [example.title for example in PLAIN]
+
+
+def test_a_product_with_a_picture_gets_no_other():
+    pictured = [replace(example, pictures=(Picture(position=0, image_hash="x"),)) for example in PLAIN]
+
+    assert packed(pictured, Config(packs=1.0), seed=0) == pictured
+
+
+def test_the_same_seed_prints_the_same_packs():
+    config = Config(packs=0.5)
+
+    first, again, other = (packed(PLAIN, config, seed=seed) for seed in (0, 0, 1))
+
+    assert first == again
+    assert first != other

@@ -1,5 +1,6 @@
 """PAM's formulas against plain loops, its switches one by one, and what it refuses."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from extractor.records import Question
 from extractor.vocabulary import SHARED
 from schemas.enums import Source
 from tests.extractor import reference, tiny_pam
+from tests.extractor.same import assert_same
 
 PAPER = Path(__file__).parents[2] / "conf" / "models" / "pam_paper.yaml"
 
@@ -125,7 +127,7 @@ def test_an_ocr_word_is_the_sum_of_its_normalised_features_and_its_normalised_pl
     word, bits, look, place = torch.randn(3), torch.zeros(604), torch.randn(2), torch.rand(7)
     bits[[0, 36]] = 1.0
 
-    found = slots.tokens(*(part[None, None] for part in (word, bits, look, place)))
+    found = slots.tokens(*(part[None, None] for part in (word, bits, look, place)), torch.zeros(1, 1, dtype=torch.long))
 
     seen = [max(0.0, x) for x in linear(slots.ocr_detected.fc7, look.tolist())]
     parts = [
@@ -199,6 +201,7 @@ GOLDEN = 1.85113
         {"attribute_in": "text"},
         {"norm": "post", "score_scale": "none", "score_bias": "zero", "merge": "max", "fc7": 16},
         {"words": fasttext.Config(dim=6, buckets=100, epochs=1)},
+        {"learnt_words": 5},
     ],
     ids=lambda changes: "-".join(changes) or "default",
 )
@@ -215,7 +218,7 @@ def test_every_switch_builds_learns_answers_and_comes_back_from_disk(examples, t
     learnt = {name for name, weight in model.network.state_dict().items() if not torch.equal(weight, before[name])}
     assert {"selector.step.weight", "start.0.weight", "transformer.layers.0.feed_in.weight"} <= learnt
     assert [prediction.attribute for prediction in answered] == ["brand", "form", "color"] * 8
-    assert loaded.predict(examples) == answered
+    assert_same(loaded.predict(examples), answered)
 
 
 @pytest.mark.parametrize(
@@ -417,3 +420,27 @@ def test_an_absent_feature_stays_nothing_whatever_the_mean(fc7):
 
     assert (found[0] == 0).all()
     assert found[1].any()
+
+
+def test_a_frequent_word_has_an_embedding_of_its_own_that_learns(examples):
+    model = tiny_pam.model(examples, learnt_words=3)
+    counted = Counter(word for example in examples for word in {*(example.title or "").split()})
+
+    tiny_pam.train(model, examples, steps=3)
+
+    own_VD = model.network.slots.own.weight
+    assert len(model.learnt) == 3
+    assert all(counted[word] > 1 for word in model.learnt)
+    assert own_VD[0].eq(0).all()  # of all other words
+    assert own_VD[1:].ne(0).any(dim=1).all()
+
+
+def test_words_without_an_embedding_of_their_own_are_read_as_before(examples):
+    model = tiny_pam.model(examples, learnt_words=3)
+    with_none = tiny_pam.model(examples)
+
+    own = {"slots.own.weight"}
+    kept = {name: weight for name, weight in model.network.state_dict().items() if name not in own}
+    with_none.network.load_state_dict(kept)
+
+    assert_same(model.predict(examples), with_none.predict(examples))  # they start at zero

@@ -28,6 +28,7 @@ CONFIG = Config(
     clip=1.0,
     seed=3,
     balance=1.0,
+    balance_over="types",
     evaluate_every=4,
     patience=0,
     checkpoint_every=3,
@@ -323,3 +324,21 @@ def test_two_processes_under_torchrun_end_as_one_process_does(tmp_path):
     assert first == {**second, "frozen.weight": first["frozen.weight"], "frozen.bias": first["frozen.bias"]}
     for name, expected in weights(alone).items():
         assert first[name] == pytest.approx(expected, abs=1e-6)
+
+
+def test_balance_over_answers_shows_the_rare_answer_of_a_type_as_often_as_the_frequent_one(tmp_path):
+    [one] = [example for example in products(1) if example.product_type == "tea"]
+    given = [
+        replace(one, product_id=f"{answer}-{number}", asked=(replace(one.asked[0], answer=answer),))
+        for answer, count in (("tea", 90), ("soap", 10))
+        for number in range(count)
+    ]
+    shares = []
+    for over in ("types", "answers"):
+        model = Watched()
+        config = replace(CONFIG, steps=25, balance=1e9, balance_over=over, keep_encoded=False)
+        fit(model, given, [], config, folder=tmp_path / over, report=silent)
+        shares.append(sum(example.asked[0].answer == "soap" for example in model.shown) / len(model.shown))
+
+    assert shares[0] == pytest.approx(0.1, abs=0.08)
+    assert shares[1] == pytest.approx(0.5, abs=0.15)
