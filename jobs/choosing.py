@@ -127,6 +127,11 @@ def recalls(gates: DataFrame, states: Sequence[str]) -> dict[tuple[str, Attribut
     return dict(found)
 
 
+def of_models(rows: DataFrame, models: Sequence[Pinned]) -> DataFrame:
+    """The rows (model_version, ...) of some models."""
+    return rows.where(F.col("model_version").isin([model.version for model in models]))
+
+
 def in_force(gates: DataFrame, models: Sequence[Pinned]) -> DataFrame:
     """The gates in force of several models."""
     return reduce(DataFrame.unionByName, [answers.in_force(gates, model) for model in models])

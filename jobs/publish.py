@@ -51,7 +51,7 @@ def publish(job: runs.Job, candidates: Sequence[Candidate]) -> None:
     """Decide, append what is new, bring the two current tables into line."""
     models = choosing.models(candidates)
     job.model_version = choosing.versions(models)
-    predictions, gates = job.tables.read(PREDICTIONS), job.tables.read(GATES)
+    predictions, gates = choosing.of_models(job.tables.read(PREDICTIONS), models), job.tables.read(GATES)
     by_version = choosing.asked(job.tables, models)
     asked = by_version[models[0].version]
     in_force = choosing.in_force(gates, models)

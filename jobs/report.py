@@ -139,7 +139,7 @@ def of_models(found: Findings | None, models: Sequence[Pinned]) -> Findings | No
 def decided_now(tables: Tables, models: Sequence[Pinned], asked: Mapping[str, Asked]) -> DataFrame:
     """What stands for each pair of the catalogue, with what was read and the gate that decided."""
     decisions, gates = tables.read_or_empty(DECISIONS), tables.read_or_empty(GATES)
-    predictions = tables.read_or_empty(PREDICTIONS)
+    predictions = choosing.of_models(tables.read_or_empty(PREDICTIONS), models)
     read = predictions.select(*PREDICTIONS.key, F.col("value").alias("value_as_read"), "evidence")
     gated = gates.select("gate_id", "threshold", F.col("state").alias("gate_state"))
     now = standing(decisions, choosing.inputs(asked, models)) if models else decisions.limit(0)

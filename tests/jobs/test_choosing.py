@@ -1,5 +1,6 @@
 """Whose answers go out: by recall through open gates, by what conf names, and what conf may not name."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,8 @@ from jobs.choosing import Candidate
 from jobs.config import Choice
 from jobs.inputs import Schemas
 from jobs.pinned import Pinned
+from jobs.standing import standing
+from schemas.decisions import DECISIONS
 from schemas.enums import Support
 from schemas.gates import GATES
 from tests.jobs import shelf
@@ -114,6 +117,37 @@ def test_recalls_of_open_gates_add_up_and_closed_ones_are_none(tables):
 
     assert choosing.recalls(frame, ("provisional", "certified")) == {("a/1", TEA): 0.75, ("d/1", TEA): 0.5}
     assert choosing.recalls(frame, ("certified",)) == {("d/1", TEA): 0.5}
+
+
+def decided(version, decision, minutes, *, input_hash="i"):
+    at = shelf.NOON + timedelta(minutes=minutes)
+    return {
+        "product_id": "p", "attribute": "brand", "input_hash": input_hash, "model_version": version,
+        "decode_config": "d", "product_type": "tea", "decision": decision, "reason": "test", "run_id": "r",
+        "day": shelf.DAY, "decided_at": at,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("log", "stands"),
+    [
+        ([decided("a/1", "review", 1), decided("b/1", "review", 2)], ["b/1"]),
+        # b/1 gave way later than a/1 was decided: its withdrawal says nothing of a/1
+        ([decided("a/1", "review", 1), decided("b/1", "review", 2), decided("b/1", "withdrawn", 3)], ["a/1"]),
+        ([decided("a/1", "published", 1), decided("a/1", "withdrawn", 2)], []),
+        ([decided("a/1", "review", 1), decided("c/1", "review", 2)], ["a/1"]),  # c/1 may not publish
+        ([decided("a/1", "review", 1), decided("b/1", "review", 2, input_hash="before")], ["a/1"]),
+    ],
+)
+def test_what_stands_is_the_last_word_of_a_model_that_may_publish(tables, log, stands):
+    inputs = tables.spark.createDataFrame(
+        [("p", "brand", "i", version) for version in ("a/1", "b/1")],
+        "product_id string, attribute string, input_hash string, model_version string",
+    )
+
+    found = standing(tables.rows(log, DECISIONS), inputs).collect()
+
+    assert [row.model_version for row in found] == stands
 
 
 def test_models_are_pinned_by_name_and_version(tables, tmp_path):
