@@ -176,7 +176,7 @@ class Side(NamedTuple):
     of: Slice
     num: int
     agree: int
-    """Cells with the same answer, `unknown` included."""
+    """Cells with the same answer, `unknown` included; two right answers are the same, however they are written."""
     both_right: int
     both_wrong: int
     right: McNemar
@@ -218,17 +218,19 @@ def _side(of: Slice, pairs: Sequence[tuple[Cell, Cell]]) -> Side:
     return Side(
         of=of,
         num=len(pairs),
-        agree=sum(_agree(one.said, other.said) for one, other in pairs),
+        agree=sum(_agree(one, other) for one, other in pairs),
         both_right=int((right_a & right_b).sum()),
         both_wrong=int((~right_a & ~right_b).sum()),
         right=metrics.mcnemar(right_a, right_b),
     )
 
 
-def _agree(one: str | None, other: str | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return metrics.same_keys(one, other)
+def _agree(one: Cell, other: Cell) -> bool:
+    if one.outcome.right and other.outcome.right:
+        return True  # in other words perhaps: the truth holds every acceptable value
+    if one.said is None or other.said is None:
+        return one.said is other.said
+    return metrics.same_keys(one.said, other.said)
 
 
 def worst(cells: Sequence[Cell], num: int) -> list[Cell]:
