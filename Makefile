@@ -3,6 +3,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 DAY ?= 2026-01-15
 CONF ?= conf/local.yaml
+MODEL ?= pam
 ASKED := $(if $(wildcard .venv/.ready),$(BIN)/python,$(PYTHON))
 
 .DEFAULT_GOAL := help
@@ -26,8 +27,8 @@ needs:  # what nobody can install for you: asked every time, before anything is 
 	$(BIN)/python -m jobs.jars
 	@touch $@
 
-demo: setup  ## the whole night on a sample catalogue that the project draws; ends with where to look
-	$(BIN)/python -m jobs.nightly --conf $(CONF) --day $(DAY)
+demo: setup  ## the whole night on a sample catalogue that the project draws; MODEL=pam, mxt or both
+	$(BIN)/python -m jobs.nightly --conf $(CONF) --day $(DAY) --plan $(MODEL)
 
 nightly: setup  ## the steps of the night on your own catalogue: make nightly CONF=conf/mine.yaml DAY=...
 	$(BIN)/python -m jobs.nightly --conf $(CONF) --day $(DAY) ingest read_images enrich calibrate publish

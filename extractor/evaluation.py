@@ -102,6 +102,10 @@ FINER_CUTS: tuple[Callable[[Cell], Slice | None], ...] = (
 )
 
 
+SIDES = (CUTS[0], FINER_CUTS[1], CUTS[1])
+"""The cuts in which two systems are compared: everything, by where the value stands, by attribute."""
+
+
 def figures(cells: Sequence[Cell], choosing: Sequence[Cell]) -> Iterator[Figure]:
     """Every figure of one system; `choosing` are its cells on the split that chooses thresholds."""
     for cut in (*CUTS, *FINER_CUTS):
@@ -166,6 +170,19 @@ def at_gates(cells: Sequence[Cell]) -> Point | None:
     return Point(least, hits / len(passed), recall or 0.0, len(passed))
 
 
+class Side(NamedTuple):
+    """Two systems on the cells of one slice: where they agree, and who is right."""
+
+    of: Slice
+    num: int
+    agree: int
+    """Cells with the same answer, `unknown` included; two right answers are the same, however they are written."""
+    both_right: int
+    both_wrong: int
+    right: McNemar
+    """Cells that only one of them has right."""
+
+
 class Comparison(NamedTuple):
     """One system against another on the same cells."""
 
@@ -173,6 +190,8 @@ class Comparison(NamedTuple):
     """F1 of the first less F1 of the second, products drawn anew."""
     right: McNemar
     """Cells that only one of them has right."""
+    sides: tuple[Side, ...]
+    """The same by slice: all cells first, then by where the value stands and by attribute."""
 
 
 def compare(a: Sequence[Cell], b: Sequence[Cell]) -> Comparison:
@@ -181,7 +200,37 @@ def compare(a: Sequence[Cell], b: Sequence[Cell]) -> Comparison:
     assert keys == [(cell.product_id, cell.attribute) for cell in b], "systems are compared cell by cell"
     counts_a, counts_b = ([counted(group) for group in _by_product(cells)] for cells in (a, b))
     right_a, right_b = (np.array([cell.outcome.right for cell in cells], dtype=bool) for cells in (a, b))
-    return Comparison(metrics.paired_bootstrap(counts_a, counts_b), metrics.mcnemar(right_a, right_b))
+    return Comparison(
+        metrics.paired_bootstrap(counts_a, counts_b), metrics.mcnemar(right_a, right_b), tuple(side_by_side(a, b))
+    )
+
+
+def side_by_side(a: Sequence[Cell], b: Sequence[Cell]) -> Iterator[Side]:
+    """Two systems on the same cells in the same order, slice by slice."""
+    for cut in SIDES:
+        others = grouped(b, cut)
+        for of, mine in grouped(a, cut).items():
+            yield _side(of, list(zip(mine, others[of], strict=True)))
+
+
+def _side(of: Slice, pairs: Sequence[tuple[Cell, Cell]]) -> Side:
+    right_a, right_b = (np.array([pair[i].outcome.right for pair in pairs], dtype=bool) for i in (0, 1))
+    return Side(
+        of=of,
+        num=len(pairs),
+        agree=sum(_agree(one, other) for one, other in pairs),
+        both_right=int((right_a & right_b).sum()),
+        both_wrong=int((~right_a & ~right_b).sum()),
+        right=metrics.mcnemar(right_a, right_b),
+    )
+
+
+def _agree(one: Cell, other: Cell) -> bool:
+    if one.outcome.right and other.outcome.right:
+        return True  # in other words perhaps: the truth holds every acceptable value
+    if one.said is None or other.said is None:
+        return one.said is other.said
+    return metrics.same_keys(one.said, other.said)
 
 
 def worst(cells: Sequence[Cell], num: int) -> list[Cell]:

@@ -11,6 +11,7 @@ from extractor.records import Definition
 from jobs import inputs
 from jobs.pinned import Pinned
 from jobs.tables import Tables
+from jobs.workers import reading
 from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
 from schemas.enums import Kind, Pictures
 from schemas.gates import GATES
@@ -100,6 +101,15 @@ def in_force(gates: DataFrame, model: Pinned) -> DataFrame:
     order = Window.partitionBy(*GROUP).orderBy(F.col("valid_from").desc(), "gate_id")
     mine = gates.where(F.col("model_version") == model.version)
     return mine.withColumn("age", F.row_number().over(order)).where("age = 1").select(*GATES.columns)
+
+
+def with_gates(current: DataFrame, gates: DataFrame) -> DataFrame:
+    """Answers with the gate of their model and their confidence; null where nobody calibrated the group."""
+    columns = ("gate_id", "calibrator", "threshold", "normaliser_version")
+    group = (*GROUP, "model_version")
+    shown = gates.select(*group, *columns, F.col("state").alias("gate_state"), F.col("reason").alias("gate_reason"))
+    joined = current.join(F.broadcast(shown), on=list(group), how="left")
+    return joined.withColumn("confidence", reading.confidence(F.col("calibrator"), F.col("score")))
 
 
 def stated(catalog_attributes: DataFrame, *origins: str) -> DataFrame:

@@ -3,8 +3,9 @@
     python -m jobs.calibrate --conf conf/local.yaml --day 2026-01-15
 
 Judged are answers on the configured split, which training never saw, by what the seller says (never by a value that a
-model wrote). Every (product type, attribute, support) that definitions know gets a gate, closed ones with a reason.
-A gate is appended when it differs from the one before it, so calibrating again appends nothing.
+model wrote). All models are judged on the same pairs, so that recalls can be compared. Every (product type, attribute,
+support) that definitions know gets a gate, closed ones with a reason. A gate is appended when it differs from the one
+before it, so calibrating again appends nothing.
 """
 
 import hashlib
@@ -16,12 +17,12 @@ import pandas as pd
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from extractor import calibration
+from extractor import calibration, metrics
 from extractor.calibration import Calibrator
 from extractor.normalise import NORMALISER_VERSION
 from extractor.records import Definition
 from jobs import answers, pinned, runs
-from jobs.answers import GROUP, Asked
+from jobs.answers import GROUP, PAIR, Asked
 from jobs.config import Calibrate
 from jobs.pinned import Pinned
 from jobs.workers import reading
@@ -32,7 +33,7 @@ from schemas.gates import GATES
 from schemas.predictions import PREDICTIONS
 
 MOST_JUDGED = 5_000
-"""Judged answers a group, at most: more change no threshold, and they are sorted on the driver."""
+"""Judged pairs an attribute of a product type, at most: more change no threshold, and they are sorted on the driver."""
 MADE_LATER = ("gate_id", "valid_from", "run_id")
 """What a gate is given when it is appended; the rest is its content."""
 
@@ -50,14 +51,14 @@ def calibrate(job: runs.Job, model: Pinned) -> None:
     job.model_version = model.version
     settings = job.conf.calibrate
     asked = answers.asked(job.tables, model)
-    evidence = judged(
-        answers.current(job.tables.read(PREDICTIONS), asked.pairs, model),
+    judges = judging(
         answers.stated(job.tables.read(CATALOG_ATTRIBUTES), "seller"),
         of_split(job.tables.read(EXAMPLES), settings.split),
-        asked,
+        asked.pairs,
         unknown_words=job.conf.label.unknown_words,
-    ).toPandas()
-    gates = list(make(evidence, asked.known, model.version, settings))
+    )
+    evidence = judged(answers.current(job.tables.read(PREDICTIONS), asked.pairs, model), judges, asked).toPandas()
+    gates = list(make(evidence, num_stated(judges), asked.known, model.version, settings))
 
     in_force = answers.in_force(job.tables.read_or_empty(GATES), model).collect()
     before = {group_of(row.asDict()): row.asDict() for row in in_force}
@@ -78,23 +79,35 @@ def of_split(examples: DataFrame, split: str) -> DataFrame:
     return found.select("product_id").distinct()
 
 
-def judged(
-    current: DataFrame, stated: DataFrame, products: DataFrame, asked: Asked, *, unknown_words: Sequence[str]
-) -> DataFrame:
+def judging(stated: DataFrame, products: DataFrame, pairs: DataFrame, *, unknown_words: Sequence[str]) -> DataFrame:
+    """What judges answers: PAIR, product_type, stated, says_none, for pairs that are asked and a seller speaks of."""
+    order = Window.partitionBy("product_type", "attribute").orderBy(F.xxhash64("product_id"), "product_id")
+    return (
+        stated.join(pairs.select(*PAIR, "product_type"), on=list(PAIR), how="inner")
+        .join(products, on="product_id", how="left_semi")
+        .withColumn("place", F.row_number().over(order))
+        .where(F.col("place") <= MOST_JUDGED)
+        .select(*PAIR, "product_type", "stated", answers.states_none(F.col("stated"), unknown_words).alias("says_none"))
+    )
+
+
+def num_stated(judges: DataFrame) -> dict[tuple[str, str], int]:
+    """For how many pairs of each attribute of a product type the seller states a value."""
+    counted = judges.where(~F.col("says_none")).groupBy("product_type", "attribute").agg(F.count("*").alias("num"))
+    return {(row.product_type, row.attribute): row.num for row in counted.collect()}
+
+
+def judged(current: DataFrame, judges: DataFrame, asked: Asked) -> DataFrame:
     """Answers with a value, held against what the seller says: GROUP, score, right. `unknown` is no claim to judge.
 
     A seller who says that there is no value makes every answer wrong: what is read off such pages is invented.
     """
     read = reading.reader(asked.known)("product_type", "attribute", "value", "stated")
     agrees = F.coalesce(read["agrees"], F.lit(False))
-    order = Window.partitionBy(*GROUP).orderBy(F.xxhash64("product_id"), "product_id")
     return (
         current.where(F.col("state") == State.VALUE)
-        .join(stated, on=list(answers.PAIR), how="inner")
-        .join(products, on="product_id", how="left_semi")
-        .withColumn("place", F.row_number().over(order))
-        .where(F.col("place") <= MOST_JUDGED)
-        .withColumn("right", ~answers.states_none(F.col("stated"), unknown_words) & agrees)
+        .join(judges.drop("product_type"), on=list(PAIR), how="inner")
+        .withColumn("right", ~F.col("says_none") & agrees)
         # Sums of floats depend on their order, and gates are named by a hash of their figures.
         .orderBy(*GROUP, "score", "right", "product_id")
         .select(*GROUP, "score", "right")
@@ -102,7 +115,11 @@ def judged(
 
 
 def make(
-    evidence: pd.DataFrame, definitions: Sequence[Definition], model_version: str, settings: Calibrate
+    evidence: pd.DataFrame,
+    stated: Mapping[tuple[str, str], int],
+    definitions: Sequence[Definition],
+    model_version: str,
+    settings: Calibrate,
 ) -> Iterator[Row]:
     """A gate for each attribute of each product type and each support, with or without evidence."""
     for support in Support:
@@ -114,14 +131,25 @@ def make(
         rows: Mapping[Any, pd.DataFrame] = dict(iter(pool.groupby(["product_type", "attribute"])))
         for definition in definitions:
             group = (definition.product_type, definition.attribute)
-            made = gate(definition, support, own.get(group, pooled), rows.get(group, pool.iloc[:0]), settings)
+            judged_ones = rows.get(group, pool.iloc[:0])
+            num = stated.get(group, 0)
+            made = gate(definition, support, own.get(group, pooled), judged_ones, settings, num_stated=num)
             yield made | {"model_version": model_version}
 
 
 def gate(
-    definition: Definition, support: Support, calibrator: Calibrator, rows: pd.DataFrame, settings: Calibrate
+    definition: Definition,
+    support: Support,
+    calibrator: Calibrator,
+    rows: pd.DataFrame,
+    settings: Calibrate,
+    *,
+    num_stated: int,
 ) -> Row:
-    """One gate: the least threshold that is estimated to keep the target, or closed."""
+    """One gate: the least threshold that is estimated to keep the target, or closed.
+
+    `num_stated` counts the judged pairs that have a value, answered or not: what recall is a share of.
+    """
     right = rows["right"].to_numpy(dtype=bool)
     found = calibration.threshold(
         calibrator(rows["score"]), right, definition.precision_target, prior_strength=settings.prior_strength
@@ -149,6 +177,8 @@ def gate(
         "n": n,
         "errors": errors,
         "num_judged": len(rows),
+        "num_stated": num_stated,
+        "recall": None if threshold is None else metrics.share(n - errors, num_stated),
         "bound": None,
         "delta": None,
         "method": f"least threshold whose precision, counted with a prior of {settings.prior_strength:g} answers at "

@@ -203,9 +203,33 @@ class Calibrate:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Choice:
+    """A model whose answers may go out, and for what.
+
+    An entry of a list: the base conf cannot hold its defaults, so they are here.
+    """
+
+    model: str
+    """Registered name."""
+    version: str | int = "champion"
+    """A version, or an alias; resolved once a run."""
+    product_types: tuple[str, ...] = ()
+    """Of these product types alone; empty means all."""
+    attributes: tuple[str, ...] = ()
+    """For these attributes alone; empty means all."""
+
+    def covers(self, product_type: str, attribute: str) -> bool:
+        """Whether the model may answer for an attribute of a product type."""
+        of_type = not self.product_types or product_type in self.product_types
+        return of_type and (not self.attributes or attribute in self.attributes)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Publish:
     """What may go out."""
 
+    models: tuple[Choice, ...]
+    """Whose answers, the preferred first; empty means those of enrich.model, for everything."""
     states: tuple[Literal["certified", "provisional"], ...]
     """Gate states that publish; what passes any other gate is queued for review."""
     review_margin: float

@@ -1,5 +1,7 @@
 """Ask the model what it has not answered yet: of every current product, every attribute that its type defines.
 
+Where `publish.models` names the model, it is asked only where it may publish.
+
     python -m jobs.enrich --conf conf/local.yaml --day 2026-01-15
 
 Answers land raw in `predictions`, chunk by chunk, each chunk once: a killed run that is started again, and a second
@@ -9,6 +11,7 @@ run of the day, end with the same table and ask nothing twice.
 import hashlib
 import json
 import math
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -22,7 +25,8 @@ from pyspark.sql import functions as F
 from extractor import vocabulary
 from extractor.errors import ConfigError, ContractError
 from extractor.records import DEFINITIONS, Definition
-from jobs import answers, inputs, pinned, progress, quarantine, runs, vocabularies
+from jobs import answers, choosing, inputs, pinned, progress, quarantine, runs, vocabularies
+from jobs.choosing import Attribute
 from jobs.inputs import ROUTE, Range
 from jobs.pinned import Pinned
 from jobs.tables import Tables
@@ -65,13 +69,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     """The story of the job."""
     with runs.job("enrich", argv, doc=__doc__) as job:
         catalogue = read(job.tables, where=job.conf.enrich.where)
-        requested = count_requested(job, catalogue)
+        definitions = answers.records(catalogue.definitions)
+        mine = choosing.questions(job.conf.publish.models, job.conf.enrich.model, definitions)
+        requested = count_requested(job, catalogue.products, definitions, mine)
         model = pinned.pin(job.conf)
         job.model_version = model.version
         pinned.check(model, pinned.in_use(job.conf), texts=catalogue.texts, features=catalogue.features)
-        work = remaining(job, catalogue, model)
+        work = remaining(job, catalogue, mine, model)
         if work.num_pairs:
-            definitions = answers.records(catalogue.definitions)
             store_options(job, definitions)
             answer(job, model, work, catalogue.features, definitions)
         work.rows.unpersist()
@@ -103,30 +108,34 @@ def wanted(products: DataFrame, where: str) -> DataFrame:
         raise ConfigError("enrich.where", found, f"SQL over {', '.join(products.columns)}") from error
 
 
-def count_requested(job: runs.Job, catalogue: Catalogue) -> int:
-    """How many pairs the definitions ask; says which products nothing is asked of, refuses a catalogue of only such."""
-    defined = catalogue.definitions.groupBy("product_type").agg(F.count("*").alias("num_attributes"))
-    types = catalogue.products.groupBy("product_type").agg(F.count("*").alias("num_products"))
-    rows = types.join(defined, on="product_type", how="left").orderBy("product_type").collect()
+def count_requested(
+    job: runs.Job, products: DataFrame, definitions: Sequence[Definition], mine: Sequence[Attribute]
+) -> int:
+    """How many pairs this model is asked; says which products no definition knows, refuses a catalogue of only such."""
+    types = products.groupBy("product_type").agg(F.count("*").alias("num_products"))
+    rows = types.orderBy("product_type").collect()
     if not rows:
         raise ContractError(f"table {PRODUCTS.name}", "no current product", "at least one; run ingest first")
-    bare = {row.product_type: row.num_products for row in rows if row.num_attributes is None}
+    defined = {definition.product_type for definition in definitions}
+    bare = {row.product_type: row.num_products for row in rows if row.product_type not in defined}
     if bare:
         named = ", ".join(f"{name} ({count:,})" for name, count in bare.items())
         job.say(f"nothing is asked of {sum(bare.values()):,} products, their types have no definitions: {named}")
-    requested: int = sum(row.num_products * (row.num_attributes or 0) for row in rows)
-    if not requested:
+    if len(bare) == len(rows):
         raise ContractError(
             f"table {ATTRIBUTE_DEFINITIONS.name}", "no attribute of any product type in the catalogue", "at least one"
         )
+    num_asked = Counter(product_type for product_type, _ in mine)
+    requested: int = sum(row.num_products * num_asked[row.product_type] for row in rows)
     return requested
 
 
-def remaining(job: runs.Job, catalogue: Catalogue, model: Pinned) -> Work:
+def remaining(job: runs.Job, catalogue: Catalogue, mine: Sequence[Attribute], model: Pinned) -> Work:
     """The pairs without an answer of this model version to this input, kept at hand: every chunk reads them."""
     pages = inputs.pages(catalogue.products, catalogue.pictures, catalogue.texts, catalogue.features, model.reads)
     known = answers_of(job.tables.read_or_empty(PREDICTIONS), model, decode_config(job))
-    rows = inputs.unanswered(inputs.ask(pages, catalogue.definitions), known).persist()
+    definitions = choosing.only(catalogue.definitions, mine)
+    rows = inputs.unanswered(inputs.ask(pages, definitions), known).persist()
     num_pairs, content = inputs.content(rows)
     if num_pairs and model.reads.features:
         num_foreign = inputs.under_other_schemas(rows, catalogue.features, model.reads).distinct().count()

@@ -2,9 +2,9 @@
 
     python -m jobs.evaluate --conf conf/local.yaml --day 2026-01-15
 
-Systems are the configured model, every other registered name whose champion answered (the baselines), `gated` (the
-model's answers with calibrated confidences) and `published` (what the gates let out). Raw answers are judged by
-their words (MODELS 0.2), normalised ones also by the normaliser's equality. An evaluation is appended once.
+Systems are the models that may publish, every other registered name whose champion answered (shadows, baselines),
+`gated` (the chosen answers with calibrated confidences) and `published` (what the gates let out). Raw answers are
+judged by their words (MODELS 0.2), normalised ones also by the normaliser's equality. An evaluation is appended once.
 """
 
 import hashlib
@@ -20,12 +20,12 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from extractor import evaluation, metrics
-from extractor.errors import ContractError, ModelError
+from extractor.errors import ContractError
 from extractor.evaluation import Cell, Slice
 from extractor.labels import Config as Labels
 from extractor.labels import split_of
 from extractor.normalise import Normaliser
-from jobs import answers, pinned, registry, runs
+from jobs import answers, choosing, runs
 from jobs.columns import same_types, spark_schema
 from jobs.config import Evaluate
 from jobs.pages import findings
@@ -71,23 +71,26 @@ def main(argv: Sequence[str] | None = None) -> None:
             job.say("evaluate.truth is empty: there is no truth to measure against, nothing was measured")
             return
         truth = read_truth(job.spark, job.conf.evaluate.truth)
-        evaluate(job, truth, [pinned.pin(job.conf), *baselines(job)])
+        models = choosing.models(choosing.candidates(job.conf))
+        beside, problems = choosing.beside(job.tables, job.conf, models)
+        for problem in problems:
+            job.say(problem)
+        evaluate(job, truth, models, beside)
 
 
-def evaluate(job: runs.Job, truth: DataFrame, models: Sequence[Pinned]) -> None:
-    """Judge the answers of each model (the first is the one whose values are published), write what was found."""
-    model = models[0]
-    job.model_version = model.version
+def evaluate(job: runs.Job, truth: DataFrame, models: Sequence[Pinned], beside: Sequence[Pinned]) -> None:
+    """Judge the answers of the models that may publish and of those beside them, write what was found."""
+    job.model_version = choosing.versions(models)
     products = job.tables.read(PRODUCTS).where("is_current")
     facts = facts_of(with_families(truth, products, job.tables.read_or_empty(EXAMPLES)), job.conf.label)
+    asked = choosing.asked(job.tables, [*models, *beside])
     judged = {}
-    for each in models:
-        pairs = answers.asked(job.tables, each).pairs
-        answered = answers.current(job.tables.read(PREDICTIONS), pairs, each)
+    for each in (*models, *beside):
+        answered = answers.current(job.tables.read(PREDICTIONS), asked[each.version].pairs, each)
         judged[System(name=each.name, model_version=each.version)] = raw_cells(facts, _of(answered, truth))
-        if each == model:
-            judged |= released_cells(job, facts, truth, model, pairs)
-    found = find(judged, job.conf.evaluate, run_id=job.id, day=job.day)
+        if each == models[0]:
+            judged |= released_cells(job, facts, truth, models, choosing.inputs(asked, models))
+    found = find(judged, job.conf.evaluate, run_id=job.id, day=job.day, may_publish=job.model_version)
     job.counts |= {
         "truth": truth.count(),
         "of_products": len(facts),
@@ -149,19 +152,6 @@ def facts_of(truth: DataFrame, labels: Labels) -> list[Fact]:
     ]
 
 
-def baselines(job: runs.Job) -> list[Pinned]:
-    """The champion of every other name that has predictions."""
-    conf = job.conf
-    names = job.tables.read(PREDICTIONS).select("model_name").distinct().orderBy("model_name").collect()
-    found = []
-    for name in (row.model_name for row in names if row.model_name != conf.enrich.model):
-        try:
-            found.append(pinned.pin(replace(conf, enrich=replace(conf.enrich, model=name, version=registry.CHAMPION))))
-        except ModelError as error:
-            job.say(f"{name} has predictions, but is left out: {error}")
-    return found
-
-
 def _of(rows: DataFrame, truth: DataFrame) -> list[Row]:
     """The rows of the pairs that the truth speaks of, on the driver."""
     return rows.join(F.broadcast(truth.select(*PAIR)), on=list(PAIR), how="left_semi").collect()
@@ -179,13 +169,13 @@ def raw_cells(facts: Sequence[Fact], answers: Sequence[Row]) -> Cells:
 
 
 def released_cells(
-    job: runs.Job, facts: Sequence[Fact], truth: DataFrame, model: Pinned, pairs: DataFrame
+    job: runs.Job, facts: Sequence[Fact], truth: DataFrame, models: Sequence[Pinned], inputs: DataFrame
 ) -> dict[System, Cells]:
-    """What calibration and gates made of the model's answers; empty where nothing was decided yet."""
-    decided = _of(standing(job.tables.read_or_empty(DECISIONS), pairs, model.version), truth)
+    """What calibration, choice and gates made of the models' answers; empty where nothing was decided yet."""
+    decided = _of(standing(job.tables.read_or_empty(DECISIONS), inputs), truth)
     if not decided:
         return {}
-    gates = answers.in_force(job.tables.read_or_empty(GATES), model).select("gate_id", "threshold").collect()
+    gates = choosing.in_force(job.tables.read_or_empty(GATES), models).select("gate_id", "threshold").collect()
     known = answers.records(job.tables.read(ATTRIBUTE_DEFINITIONS))
     cells = decided_cells(
         facts,
@@ -193,9 +183,10 @@ def released_cells(
         {row.gate_id: row.threshold for row in gates},
         {(definition.product_type, definition.attribute): Normaliser(definition) for definition in known},
     )
+    versions = choosing.versions(models)
     return {
-        System(name=GATED, model_version=model.version): cells,
-        System(name=PUBLISHED, model_version=model.version): {
+        System(name=GATED, model_version=versions): cells,
+        System(name=PUBLISHED, model_version=versions): {
             split: [published(cell) for cell in members] for split, members in cells.items()
         },
     }
@@ -250,7 +241,7 @@ def _cell(fact: Fact, said: str | None, score: float | None, same: metrics.Same)
     )
 
 
-def find(judged: Mapping[System, Cells], conf: Evaluate, *, run_id: str, day: date) -> Findings:
+def find(judged: Mapping[System, Cells], conf: Evaluate, *, run_id: str, day: date, may_publish: str) -> Findings:
     """Everything that the report and the scores say; the first system is the model, the others stand beside it."""
     systems = list(judged)
     model = judged[systems[0]].get(conf.split, [])
@@ -265,6 +256,7 @@ def find(judged: Mapping[System, Cells], conf: Evaluate, *, run_id: str, day: da
         num_cells=len(model),
         num_products=len({cell.product_id for cell in model}),
         model=systems[0],
+        may_publish=may_publish,
         systems=tuple(systems),
         figures=tuple(all_figures(judged, conf.split, conf.threshold_split)),
         curves=tuple(curves(by_name)),
@@ -335,11 +327,22 @@ def score_rows(found: Findings) -> list[dict[str, Any]]:  # rows of schemas/scor
 
 
 def _versus(other: Versus, found: Findings) -> Iterator[evaluation.Figure]:
-    of = Slice(slice=f"vs={other.system}")
-    lead, test = other.comparison
+    vs = f"vs={other.system}"
+    lead = other.comparison.f1
     for metric, value in (("f1_lead", lead.difference), ("f1_lead_low", lead.low), ("f1_lead_high", lead.high)):
-        yield evaluation.Figure(metric, of, value, found.num_cells)
-    yield evaluation.Figure("mcnemar_p", of, test.p, test.only_a + test.only_b)
+        yield evaluation.Figure(metric, Slice(slice=vs), value, found.num_cells)
+    for side in other.comparison.sides:
+        of = side.of._replace(slice=", ".join(part for part in (vs, side.of.slice) if part))
+        right = side.right
+        for metric, num in (
+            ("agree", side.agree),
+            ("both_right", side.both_right),
+            ("only_this_right", right.only_a),
+            ("only_other_right", right.only_b),
+            ("both_wrong", side.both_wrong),
+        ):
+            yield evaluation.Figure(metric, of, num / side.num, side.num)
+        yield evaluation.Figure("mcnemar_p", of, right.p, right.only_a + right.only_b)
 
 
 def fingerprint(found: Findings) -> str:

@@ -1,6 +1,7 @@
 """Run the jobs of a night one after another, in one process and one Spark session: the schedule without a scheduler.
 
     python -m jobs.nightly --conf conf/local.yaml --day 2026-01-15
+    python -m jobs.nightly --conf conf/local.yaml --day 2026-01-15 --plan both
     python -m jobs.nightly --conf conf/local.yaml --day 2026-01-15 enrich calibrate publish
 
 Every job can be run twice, so a night that stopped is simply started again. What follows a step's name after a colon
@@ -9,7 +10,7 @@ are its own settings: `train:conf/models/word_matching.yaml` adds a conf file to
 
 import argparse
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from importlib import import_module
 from pathlib import Path
@@ -27,11 +28,27 @@ from schemas.runs import RUNS
 
 BASELINE = "conf/models/word_matching.yaml"
 """Teaches and asks Word Matching under a name of its own: the report compares with it."""
-NIGHT = (
-    "sample", "ingest", "read_images", "label", "train", f"train:{BASELINE}", "enrich", f"enrich:{BASELINE}",
-    "calibrate", "publish", "evaluate", "report",
-)  # fmt: skip
-"""The default steps, in order."""
+MXT = "conf/models/mxt.yaml"
+"""Teaches and asks MXT under a name of its own, of pictures read as it wants them."""
+BOTH = "conf/both.yaml"
+"""Lets PAM and MXT publish."""
+PLANS: Mapping[str, Sequence[str]] = {
+    "pam": (
+        "sample", "ingest", "read_images", "label", "train", f"train:{BASELINE}", "enrich", f"enrich:{BASELINE}",
+        "calibrate", "publish", "evaluate", "report",
+    ),
+    "mxt": (
+        "sample", "ingest", "read_images", f"read_images:{MXT}", "label", f"train:{MXT}", f"train:{BASELINE}",
+        f"enrich:{MXT}", f"enrich:{BASELINE}",
+        f"calibrate:{MXT}", f"publish:{MXT}", f"evaluate:{MXT}", f"report:{MXT}",
+    ),
+    "both": (
+        "sample", "ingest", "read_images", f"read_images:{MXT}", "label", "train", f"train:{MXT}", f"train:{BASELINE}",
+        "enrich", f"enrich:{MXT}", f"enrich:{BASELINE}",
+        "calibrate", f"calibrate:{MXT}", f"publish:{BOTH}", f"evaluate:{BOTH}", f"report:{BOTH}",
+    ),
+}  # fmt: skip
+"""The default steps by name of the plan, in order."""
 FATES = ("published", "confirmed", "review", "abstained", "quarantined")
 """What publish made of every pair that was requested."""
 
@@ -52,8 +69,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--conf", action="append", default=[], metavar="FILE", help="as every job has it")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as every job has it")
     parser.add_argument("--day", required=True, type=date.fromisoformat, help="the day to process, YYYY-MM-DD")
-    parser.add_argument("steps", nargs="*", default=NIGHT, help=f"jobs in order (default: {' '.join(NIGHT)})")
+    parser.add_argument("--plan", choices=PLANS, default="pam", help="whose default steps (default: pam)")
+    parser.add_argument("steps", nargs="*", help="jobs in order; none: those of the plan")
     asked = parser.parse_args(argv)
+    asked.steps = asked.steps or PLANS[asked.plan]
     try:
         conf = config.load([config.BASE, *asked.conf], asked.set)
         check(asked.steps)

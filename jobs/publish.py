@@ -1,24 +1,28 @@
-"""Decide what may be published of a model version's answers, and keep `attributes` and `review_queue` true to it.
+"""Decide what may be published of the models' answers, and keep `attributes` and `review_queue` true to it.
 
     python -m jobs.publish --conf conf/local.yaml --day 2026-01-15
 
-No model is called. A decision is appended when it differs from the last one about the same answer; `attributes` and
-`review_queue` follow from the decisions, so a run that died between the two is mended by the next. A value of a
-seller or an auditor is never overwritten: agreement is `confirmed`, anything else a case for review.
+No model is called. Where `publish.models` lets several answer, one is chosen for each attribute of a product type
+(jobs/choosing.py) and its answers alone are decided. A decision is appended when it differs from the last one about
+the same answer; `attributes` and `review_queue` follow from the decisions, so a run that died between the two is
+mended by the next. A value of a seller or an auditor is never overwritten: agreement is `confirmed`, anything else a
+case for review.
 """
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from extractor.errors import ContractError
 from extractor.normalise import NORMALISER_VERSION
-from jobs import answers, pinned, runs
-from jobs.answers import GROUP, PAIR, Asked
+from jobs import answers, choosing, runs
+from jobs.answers import PAIR, Asked
+from jobs.choosing import Attribute, Candidate
 from jobs.pinned import Pinned
 from jobs.workers import reading
 from schemas.attributes import ATTRIBUTES
@@ -40,36 +44,53 @@ CONTENT = tuple(name for name in DECISIONS.columns if name not in (*ANSWER, *STA
 def main(argv: Sequence[str] | None = None) -> None:
     """The story of the job."""
     with runs.job("publish", argv, doc=__doc__) as job:
-        publish(job, pinned.pin(job.conf))
+        publish(job, choosing.candidates(job.conf))
 
 
-def publish(job: runs.Job, model: Pinned) -> None:
+def publish(job: runs.Job, candidates: Sequence[Candidate]) -> None:
     """Decide, append what is new, bring the two current tables into line."""
-    job.model_version = model.version
-    predictions, gates = job.tables.read(PREDICTIONS), job.tables.read(GATES)
-    asked = answers.asked(job.tables, model)
-    current = answers.current(predictions, asked.pairs, model)
+    models = choosing.models(candidates)
+    job.model_version = choosing.versions(models)
+    predictions, gates = choosing.of_models(job.tables.read(PREDICTIONS), models), job.tables.read(GATES)
+    by_version = choosing.asked(job.tables, models)
+    asked = by_version[models[0].version]
+    in_force = choosing.in_force(gates, models)
+    chosen = choosing.choose(candidates, asked.known, choosing.recalls(in_force, job.conf.publish.states))
+    current = answers_of(chosen, predictions, by_version)
     stated = answers.stated(job.tables.read(CATALOG_ATTRIBUTES), "seller", "audit")
-    weighed = weigh(current, answers.in_force(gates, model), stated, asked, unknown_words=job.conf.label.unknown_words)
+    weighed = weigh(current, in_force, stated, asked, unknown_words=job.conf.label.unknown_words)
     decided = decide(weighed, states=job.conf.publish.states, margin=job.conf.publish.review_margin).persist()
     job.counts |= count(decided, requested=asked.pairs.count())
 
     log = job.tables.read_or_empty(DECISIONS)
-    new = changes(decided, log, job.started_at).persist()
+    new = changes(decided, log, job.started_at, models).persist()
     num_new, num_withdrawn = new.agg(F.count("*"), F.count_if(F.col("decision") == Decision.WITHDRAWN)).collect()[0]
     job.counts |= {"new_decisions": num_new, "withdrawn": num_withdrawn}
     if num_new:
         # The same versions of all inputs make the same decisions: of two twins one appends.
-        txn = hashlib.sha256(json.dumps([model.version, job.tables.versions], sort_keys=True).encode()).hexdigest()[:16]
+        txn = hashlib.sha256(json.dumps([job.model_version, job.tables.versions], sort_keys=True).encode()).hexdigest()[
+            :16
+        ]
         stamps = {"run_id": F.lit(job.id), "day": F.lit(job.day)}
         job.tables.append(new.withColumns(stamps), DECISIONS, txn=f"publish:{txn}")
 
     log = job.tables.read_or_empty(DECISIONS)
     standing = last(log).join(decided.select(*ANSWER), on=list(ANSWER), how="left_semi")
-    job.tables.synchronise(current_attributes(standing, log, predictions, gates, model), ATTRIBUTES)
-    job.tables.synchronise(current_reviews(standing, predictions, model), REVIEW_QUEUE)
-    for frame in (asked.pairs, decided, new):
+    job.tables.synchronise(current_attributes(standing, log, predictions, gates), ATTRIBUTES)
+    job.tables.synchronise(current_reviews(standing, predictions), REVIEW_QUEUE)
+    for frame in (*(one.pairs for one in by_version.values()), decided, new):
         frame.unpersist()
+
+
+def answers_of(
+    chosen: Mapping[Attribute, Pinned], predictions: DataFrame, by_version: Mapping[str, Asked]
+) -> DataFrame:
+    """The current answers of the chosen models, each for what it was chosen for: one a pair."""
+    parts = []
+    for model in dict.fromkeys(chosen.values()):
+        given = answers.current(predictions, by_version[model.version].pairs, model)
+        parts.append(choosing.only(given, [attribute for attribute, winner in chosen.items() if winner == model]))
+    return reduce(DataFrame.unionByName, parts)
 
 
 def weigh(
@@ -79,16 +100,8 @@ def weigh(
     read = reading.reader(asked.known)
     inferable = F.broadcast(asked.definitions.select("product_type", "attribute", "inferable"))
     allowed = current.join(inferable, on=["product_type", "attribute"], how="inner")
-    known = with_stated(with_gates(allowed, gates), stated, unknown_words)
+    known = with_stated(answers.with_gates(allowed, gates), stated, unknown_words)
     return written(known, read, answers.spellings(stated, asked, read, unknown_words))
-
-
-def with_gates(current: DataFrame, gates: DataFrame) -> DataFrame:
-    """Answers with their gate and their confidence; null where nobody calibrated the group."""
-    columns = ("gate_id", "calibrator", "threshold", "normaliser_version")
-    shown = gates.select(*GROUP, *columns, F.col("state").alias("gate_state"), F.col("reason").alias("gate_reason"))
-    joined = current.join(F.broadcast(shown), on=list(GROUP), how="left")
-    return joined.withColumn("confidence", reading.confidence(F.col("calibrator"), F.col("score")))
 
 
 def with_stated(answered: DataFrame, stated: DataFrame, unknown_words: Sequence[str]) -> DataFrame:
@@ -185,8 +198,8 @@ def last(log: DataFrame) -> DataFrame:
     return log.groupBy(*ANSWER).agg(newest).select(*ANSWER, "last.*")
 
 
-def changes(decided: DataFrame, log: DataFrame, at: datetime) -> DataFrame:
-    """The decisions that are not in the log already, and a withdrawal for every value that is published no more."""
+def changes(decided: DataFrame, log: DataFrame, at: datetime, models: Sequence[Pinned]) -> DataFrame:
+    """The decisions that are not in the log already, and a withdrawal for every one that stands no more."""
     before = last(log)
     content = F.struct(*CONTENT)
     known = before.select(*ANSWER, content.alias("known"))
@@ -195,21 +208,40 @@ def changes(decided: DataFrame, log: DataFrame, at: datetime) -> DataFrame:
     # A value leaves a moment before it is decided anew: the last word on an answer is what is true of it now.
     moment = F.lit(at) + F.expr("INTERVAL 1 MICROSECOND")
     return (
-        withdrawn(decided, before).withColumn("decided_at", F.lit(at)).unionByName(new.withColumn("decided_at", moment))
+        withdrawn(decided, before, models)
+        .withColumn("decided_at", F.lit(at))
+        .unionByName(new.withColumn("decided_at", moment))
     )
 
 
-def withdrawn(decided: DataFrame, before: DataFrame) -> DataFrame:
-    """A decision for every answer that was published and is not so now."""
+def withdrawn(decided: DataFrame, before: DataFrame, models: Sequence[Pinned]) -> DataFrame:
+    """A decision for every answer that was published and is not so now, or that gave way to another model's.
+
+    The second concerns the models that may publish now: what was decided of one that is retired stays its last word.
+    """
     published = F.col("decision") == Decision.PUBLISHED
-    gone = before.where(published).join(decided.where(published).select(*ANSWER), on=list(ANSWER), how="left_anti")
-    now = decided.select(*PAIR, F.col("decision").alias("now"), F.col("reason").alias("because"))
+    rival = F.col("model_version").isin([model.version for model in models])
+    gave_way = rival & (F.col("now_version") != F.col("model_version"))
+    now = decided.select(
+        *PAIR,
+        F.col("model_version").alias("now_version"),
+        F.col("decision").alias("now"),
+        F.col("reason").alias("because"),
+    )
+    still = decided.where(published).select(*ANSWER)
+    gone = (
+        before.where(F.col("decision") != Decision.WITHDRAWN)
+        .join(still, on=list(ANSWER), how="left_anti")
+        .join(now, on=list(PAIR), how="left")
+        .where(published | gave_way)
+    )
     because = (
-        F.when(F.col("now") == Decision.PUBLISHED, F.lit("a newer answer took its place"))
+        F.when(gave_way, F.concat(F.lit("chosen is now "), "now_version"))
+        .when(F.col("now") == Decision.PUBLISHED, F.lit("a newer answer took its place"))
         .when(F.col("now").isNotNull(), F.concat_ws("", F.lit("now "), "now", F.lit(": "), "because"))
         .otherwise(F.lit("its product or its attribute is no more asked about"))
     )
-    return gone.join(now, on=list(PAIR), how="left").select(
+    return gone.select(
         *ANSWER,
         *(name for name in CONTENT if name not in ("decision", "reason")),
         F.lit(str(Decision.WITHDRAWN)).alias("decision"),
@@ -217,31 +249,28 @@ def withdrawn(decided: DataFrame, before: DataFrame) -> DataFrame:
     )
 
 
-def current_attributes(
-    standing: DataFrame, log: DataFrame, predictions: DataFrame, gates: DataFrame, model: Pinned
-) -> DataFrame:
+def current_attributes(standing: DataFrame, log: DataFrame, predictions: DataFrame, gates: DataFrame) -> DataFrame:
     """Rows of `attributes`: what is published now, with what it was read from."""
     published = F.col("decision") == Decision.PUBLISHED
     first = log.where(published).groupBy(*PAIR, "value").agg(F.min("decided_at").alias("published_at"))
     states = gates.select("gate_id", F.col("state").alias("gate_state"))
     return (
-        with_evidence(standing.where(published), predictions, model)
+        with_evidence(standing.where(published), predictions)
         .join(states, on="gate_id", how="inner")
         .join(first, on=[*PAIR, "value"], how="inner")
         .select(*ATTRIBUTES.columns)
     )
 
 
-def current_reviews(standing: DataFrame, predictions: DataFrame, model: Pinned) -> DataFrame:
+def current_reviews(standing: DataFrame, predictions: DataFrame) -> DataFrame:
     """Rows of `review_queue`: what a person should look at now."""
     queued = standing.where(F.col("decision") == Decision.REVIEW)
-    return with_evidence(queued, predictions, model).select(*REVIEW_QUEUE.columns)
+    return with_evidence(queued, predictions).select(*REVIEW_QUEUE.columns)
 
 
-def with_evidence(decisions: DataFrame, predictions: DataFrame, model: Pinned) -> DataFrame:
+def with_evidence(decisions: DataFrame, predictions: DataFrame) -> DataFrame:
     """Decisions with the value as it was read and where: a published value replays from its own row."""
-    mine = (F.col("model_name") == model.name) & (F.col("model_version") == model.version)
-    read = predictions.where(mine).select(*ANSWER, F.col("value").alias("value_as_read"), "vocab_id", "evidence")
+    read = predictions.select(*ANSWER, F.col("value").alias("value_as_read"), "vocab_id", "evidence")
     return decisions.join(read, on=list(ANSWER), how="inner")
 
 

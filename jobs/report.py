@@ -21,14 +21,17 @@ from extractor import images
 from extractor.errors import BackendError, ContractError, ModelError
 from extractor.evaluation import Cell
 from extractor.records import Box, Evidence
-from jobs import answers, pinned, runs
+from jobs import answers, choosing, differences, runs
+from jobs.answers import Asked
 from jobs.pages import findings, page
 from jobs.pages.cards import ORDER, Answer, Open, Page, card, line
 from jobs.pages.findings import Findings
 from jobs.pages.page import Mistake, Outcome, Report
+from jobs.pages.sides import Difference, SideBySide
 from jobs.pinned import Pinned
 from jobs.standing import PAIR, standing
 from jobs.tables import Tables
+from jobs.workers import reading
 from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
 from schemas.decisions import DECISIONS
 from schemas.enums import Decision, Source, Status
@@ -41,6 +44,7 @@ from schemas.runs import RUNS
 
 NUM_REVIEW = 18
 NUM_MISTAKES = 12
+NUM_DIFFERENCES = 12
 NUM_QUARANTINED = 40
 NUM_RUNS = 40
 
@@ -48,26 +52,30 @@ NUM_RUNS = 40
 def main(argv: Sequence[str] | None = None) -> None:
     """The story of the job."""
     with runs.job("report", argv, doc=__doc__) as job:
-        report(job, model_of(job))
+        models = models_of(job)
+        beside, problems = choosing.beside(job.tables, job.conf, models) if models else ([], [])
+        for problem in problems:
+            job.say(problem)
+        report(job, models, beside)
 
 
-def model_of(job: runs.Job) -> Pinned | None:
-    """The configured model; None before the first was trained."""
+def models_of(job: runs.Job) -> list[Pinned]:
+    """The models that may publish; none before they were trained."""
     try:
-        return pinned.pin(job.conf)
+        return choosing.models(choosing.candidates(job.conf))
     except ModelError as error:
         job.say(f"nothing was answered yet: {error}")
-        return None
+        return []
 
 
-def report(job: runs.Job, model: Pinned | None) -> None:
+def report(job: runs.Job, models: Sequence[Pinned], beside: Sequence[Pinned]) -> None:
     """Write the page."""
     conf = job.conf.report
-    job.model_version = None if model is None else model.version
+    job.model_version = choosing.versions(models) or None
     found = findings.read(findings.beside(conf.out))
     pictures = job.tables.read_or_empty(PRODUCT_PICTURES)
     open_picture = opener(pictures, conf.pictures, job.conf.read_images.limits)
-    shown = compose(job.tables, model, found, open_picture, num_cards=conf.gallery, day=job.day, run_id=job.id)
+    shown = compose(job.tables, models, beside, found, open_picture, num_cards=conf.gallery, day=job.day, run_id=job.id)
     write(page.render(shown), Path(conf.out))
     if shown.measured_model:
         job.say(f"no figures: the last evaluation is of {shown.measured_model}, which this report is not about")
@@ -77,7 +85,8 @@ def report(job: runs.Job, model: Pinned | None) -> None:
 
 def compose(
     tables: Tables,
-    model: Pinned | None,
+    models: Sequence[Pinned],
+    beside: Sequence[Pinned],
     found: Findings | None,
     open_picture: Open,
     *,
@@ -88,10 +97,12 @@ def compose(
     """Everything that the page shows; of tables that are not there yet, nothing."""
     read = tables.read_or_empty
     products = tables.read(PRODUCTS).where("is_current")
-    decided = decided_now(tables, model).cache()
+    asked = choosing.asked(tables, [*models, *beside])
+    decided = decided_now(tables, models, asked).cache()
     chosen = gallery(decided, read(PRODUCT_PICTURES), num_cards)
-    mine = of_model(found, model)
+    mine = of_models(found, models)
     wrong = () if mine is None else mine.errors[:NUM_MISTAKES]
+    others = [*models[1:], *beside]
     pages = pages_of(products, read(PRODUCT_PICTURES), {*chosen, *(cell.product_id for cell in wrong)})
     shown = by_product(decided, [*pages])
     num_holes, num_filled = holes_of(decided)
@@ -99,46 +110,43 @@ def compose(
         day=day,
         run_id=run_id,
         num_products=products.count(),
-        model="" if model is None else model.version,
+        model=choosing.versions(models),
         outcomes=outcomes_of(decided),
         num_holes=num_holes,
         num_filled=num_filled,
         targets=targets(read(ATTRIBUTE_DEFINITIONS)),
         cards=[card(pages[name], shown[name], open_picture) for name in chosen],
-        gates=[] if model is None else gate_rows(answers.in_force(read(GATES), model), decided),
+        gates=gate_rows(choosing.in_force(read(GATES), models), decided) if models else [],
         review=[line(answer, 0, open_picture) for answer in sample(decided, Decision.REVIEW, NUM_REVIEW)],
         quarantine=quarantined(read(QUARANTINE)),
         num_quarantined=read(QUARANTINE).count(),
         runs=run_book(read(RUNS)),
         findings=mine,
-        measured_model="" if found is None or found is mine else found.model.model_version,
+        measured_model="" if found is None or found is mine else found.may_publish,
         mistakes=mistakes(wrong, pages, shown, open_picture),
+        sides=[side_by_side(tables, models[0], other, asked, open_picture) for other in others],
     )
     decided.unpersist()
     return composed
 
 
-def of_model(found: Findings | None, model: Pinned | None) -> Findings | None:
-    """The findings if they are of this version: a figure says nothing about another one."""
-    is_mine = found is not None and model is not None and found.model.model_version == model.version
+def of_models(found: Findings | None, models: Sequence[Pinned]) -> Findings | None:
+    """The findings if they are of these versions: a figure says nothing about another one."""
+    is_mine = found is not None and bool(models) and found.may_publish == choosing.versions(models)
     return found if is_mine else None
 
 
-def decided_now(tables: Tables, model: Pinned | None) -> DataFrame:
+def decided_now(tables: Tables, models: Sequence[Pinned], asked: Mapping[str, Asked]) -> DataFrame:
     """What stands for each pair of the catalogue, with what was read and the gate that decided."""
     decisions, gates = tables.read_or_empty(DECISIONS), tables.read_or_empty(GATES)
-    predictions = tables.read_or_empty(PREDICTIONS)
-    read = predictions.select(*PREDICTIONS.key, "model_name", F.col("value").alias("value_as_read"), "evidence")
+    predictions = choosing.of_models(tables.read_or_empty(PREDICTIONS), models)
+    read = predictions.select(*PREDICTIONS.key, F.col("value").alias("value_as_read"), "evidence")
     gated = gates.select("gate_id", "threshold", F.col("state").alias("gate_state"))
-    if model is None:
-        now, mine = decisions.limit(0), read.limit(0)
-    else:
-        now = standing(decisions, answers.asked(tables, model).pairs, model.version)
-        mine = read.where(F.col("model_name") == model.name)
+    now = standing(decisions, choosing.inputs(asked, models)) if models else decisions.limit(0)
     return (
-        now.join(mine, on=list(PREDICTIONS.key), how="inner")
+        now.join(read, on=list(PREDICTIONS.key), how="inner")
         .join(F.broadcast(gated), on="gate_id", how="left")
-        .drop("run_id", "model_name")
+        .drop("run_id")
     )
 
 
@@ -271,6 +279,34 @@ def mistakes(
     return found
 
 
+def side_by_side(
+    tables: Tables, one: Pinned, other: Pinned, asked: Mapping[str, Asked], open_picture: Open
+) -> SideBySide:
+    """Two models on the pages of today: how often they agree, and some answers that differ."""
+    predictions, gates = tables.read_or_empty(PREDICTIONS), tables.read_or_empty(GATES)
+
+    def answered(model: Pinned) -> DataFrame:
+        current = answers.current(predictions, asked[model.version].pairs, model)
+        return answers.with_gates(current, answers.in_force(gates, model))
+
+    read = reading.reader(asked[one.version].known)
+    pairs = differences.pairs(answered(one), answered(other), read).cache()
+    by_attribute = differences.agreements(pairs)
+    products = tables.read(PRODUCTS).where("is_current")
+    found = [
+        Difference(row.title or "(no title)", *(line(_said(row, side), 0, open_picture) for side in differences.SIDES))
+        for row in differences.examples(pairs, predictions, products, NUM_DIFFERENCES)
+    ]
+    pairs.unpersist()
+    return SideBySide(
+        one=one.name,
+        other=other.name,
+        all=differences.total(by_attribute),
+        by_attribute=by_attribute,
+        differences=found,
+    )
+
+
 def write(html: str, path: Path) -> None:
     """Write whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -288,6 +324,26 @@ def _answer(row: Row) -> Answer:
         seller_value=row.seller_value,
         evidence=tuple(_evidence(word) for word in row.evidence or ()),
         **{name: row[name] for name in names},
+    )
+
+
+def _said(row: Row, side: str) -> Answer:
+    """One model's answer, whatever was decided about it."""
+    said = row[side]
+    return Answer(
+        product_id=row.product_id,
+        product_type=row.product_type,
+        attribute=row.attribute,
+        value=said.value,
+        value_as_read=said.value,
+        decision="",
+        reason="",
+        confidence=said.confidence,
+        threshold=said.threshold,
+        gate_state=said.gate_state,
+        support=said.support,
+        seller_value=None,
+        evidence=tuple(_evidence(word) for word in row[f"{side}_evidence"] or ()),
     )
 
 

@@ -25,6 +25,12 @@ GATES = Table(
             column("n", pa.int64(), "judged answers at or above the threshold", required=True),
             column("errors", pa.int64(), "of these, wrong", required=True),
             column("num_judged", pa.int64(), "judged answers of the group, whatever their score", required=True),
+            column("num_stated", pa.int64(), "judged pairs for which the seller states a value", required=True),
+            column(
+                "recall",
+                pa.float64(),
+                "share of these that pass the gate with the right value, 0..1; null where closed",
+            ),
             column("bound", pa.float64(), "certified lower bound of the precision; null unless certified"),
             column("delta", pa.float64(), "chance that the bound is wrong; null unless certified"),
             column("method", pa.string(), "how threshold and state were found", required=True),

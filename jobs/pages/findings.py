@@ -62,8 +62,11 @@ class Findings:
     num_cells: int
     num_products: int
     model: System
+    """The preferred model: what the others are compared with."""
+    may_publish: str
+    """Versions of all models that may publish, as the run book names them."""
     systems: tuple[System, ...]
-    """The model first, then the baselines, then `gated` and `published`."""
+    """The model first, then `gated` and `published`, then the others."""
     figures: tuple[Scored, ...]
     curves: tuple[Curve, ...]
     versus: tuple[Versus, ...]

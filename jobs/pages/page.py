@@ -11,10 +11,11 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from extractor.evaluation import Cell, Slice
+from extractor.evaluation import Cell, Side, Slice
 from jobs.pages import charts
 from jobs.pages.cards import ORDER, Card, Line
 from jobs.pages.findings import Curve, Findings
+from jobs.pages.sides import SideBySide
 from schemas.enums import Decision
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -72,7 +73,7 @@ class Report:
     run_id: str
     num_products: int
     model: str
-    """Name and version of the model whose answers are shown; empty before any."""
+    """Name and version of the models whose answers are shown; empty before any."""
     outcomes: Sequence[Outcome]
     """A product type each."""
     num_holes: int
@@ -92,6 +93,8 @@ class Report:
     measured_model: str
     """Another version, where the last evaluation is of that one; else empty."""
     mistakes: Sequence[Mistake]
+    sides: Sequence[SideBySide]
+    """The preferred model beside each other one that answered."""
 
     @property
     def all(self) -> Outcome:
@@ -120,6 +123,11 @@ class Report:
         """Gate state to how many gates are in it."""
         states = [gate["state"] for gate in self.gates]
         return {state: states.count(state) for state in ("certified", "provisional", "closed")}
+
+    def judged(self, other: str) -> Sequence[Side]:
+        """The preferred model and another against the truth, by slice; empty where there is none."""
+        versus = () if self.findings is None else self.findings.versus
+        return next((one.comparison.sides for one in versus if one.system == other), ())
 
     def curves_of(self, product_type: str) -> list[Curve]:
         """The curves of a product type's attributes; of all systems over everything for the empty one."""
@@ -150,7 +158,13 @@ def render(report: Report) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"percent": percent, "thousands": "{:,}".format, "words": words, "took": took}
+    environment.filters |= {
+        "percent": percent,
+        "chance": chance,
+        "thousands": "{:,}".format,
+        "words": words,
+        "took": took,
+    }
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.get_template("report.html.j2").render(
@@ -168,6 +182,11 @@ def render(report: Report) -> str:
 def percent(value: float | None, digits: int = 1) -> str:
     """`94.6 %`; a dash where there is no figure."""
     return "\N{EN DASH}" if value is None else f"{100 * value:.{digits}f}\N{NO-BREAK SPACE}%"
+
+
+def chance(p: float) -> str:
+    """`= 0.0312`; what is smaller than shown digits says so."""
+    return "< 0.0001" if p < 0.0001 else f"= {p:.4f}"
 
 
 def words(name: str) -> str:

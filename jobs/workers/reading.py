@@ -15,6 +15,9 @@ from extractor import calibration
 from extractor.normalise import Normaliser
 from extractor.records import Definition
 
+Reader = Callable[..., Column]
+"""Columns product_type, attribute, value, stated to one of READING."""
+
 READING = StructType(
     [
         StructField("value", StringType()),  # as the catalogue writes it; null where it may not be published
@@ -25,7 +28,7 @@ READING = StructType(
 )
 
 
-def reader(definitions: Sequence[Definition]) -> Callable[..., Column]:
+def reader(definitions: Sequence[Definition]) -> Reader:
     """A column function of (product_type, attribute, value, stated) to READING; a null value reads as null."""
 
     def read(batches: Iterator[tuple[pd.Series, pd.Series, pd.Series, pd.Series]]) -> Iterator[pd.DataFrame]:
@@ -36,7 +39,7 @@ def reader(definitions: Sequence[Definition]) -> Callable[..., Column]:
             read_ones = [_reading(normaliser(kind, name), value, other) for kind, name, value, other in rows]
             yield pd.DataFrame(read_ones, columns=READING.names, dtype=object)
 
-    column: Callable[..., Column] = pandas_udf(read, READING)  # type: ignore[call-overload]  # stubs lack iterators
+    column: Reader = pandas_udf(read, READING)  # type: ignore[call-overload]  # stubs lack iterators
     return column
 
 

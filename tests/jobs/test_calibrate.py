@@ -39,7 +39,8 @@ def evidence(*groups: tuple[str, str, int, int]):
 
 
 def made(frame, *definitions: Definition):
-    gates = calibrate.make(frame, definitions, "7", SETTINGS)
+    stated = {("tea", definition.attribute): 200 for definition in definitions}
+    gates = calibrate.make(frame, stated, definitions, "7", SETTINGS)
     return {(gate["attribute"], gate["support"]): gate for gate in gates}
 
 
@@ -97,10 +98,21 @@ def test_printed_and_inferred_values_earn_trust_apart():
     assert gates["form", "inferred"]["state"] == "closed"
 
 
+def test_a_gate_knows_the_share_of_stated_values_that_it_lets_through_right():
+    frame = evidence(("brand", "printed", 30, 1), ("form", "printed", 1, 0))
+
+    gates = made(frame, BRAND, FORM)
+
+    found = {group: (gate["num_stated"], gate["recall"]) for group, gate in gates.items()}
+    assert found["brand", "printed"] == (200, 30 / 200)
+    assert found["form", "printed"] == (200, None)  # closed
+
+
 def test_a_gate_is_new_only_when_its_content_is():
     calibrator = Calibrator()
-    first = calibrate.gate(BRAND, Support.PRINTED, calibrator, evidence(("brand", "printed", 30, 1)), SETTINGS)
-    other = calibrate.gate(BRAND, Support.PRINTED, calibrator, evidence(("brand", "printed", 40, 1)), SETTINGS)
+    few, more = evidence(("brand", "printed", 30, 1)), evidence(("brand", "printed", 40, 1))
+    first = calibrate.gate(BRAND, Support.PRINTED, calibrator, few, SETTINGS, num_stated=50)
+    other = calibrate.gate(BRAND, Support.PRINTED, calibrator, more, SETTINGS, num_stated=50)
     stored = calibrate.named(first, None)
     assert stored is not None
 
@@ -138,9 +150,11 @@ def test_an_answer_with_a_value_is_judged_by_what_the_seller_says(spark, state, 
     )
     sellers = spark.createDataFrame([("p1", "brand", "seller", stated), ("p2", "brand", "seller", "Alba")], STATED)
     split = spark.createDataFrame([("p1",)], "product_id string")
-    asked = answers.Asked(split, split, split, [BRAND])
+    pairs = current.select("product_id", "product_type", "attribute")
+    asked = answers.Asked(pairs, split, split, [BRAND])
 
-    found = calibrate.judged(current, sellers, split, asked, unknown_words=["n/a"]).collect()
+    judges = calibrate.judging(sellers, split, pairs, unknown_words=["n/a"])
+    found = calibrate.judged(current, judges, asked).collect()
 
     assert [row.right for row in found] == expected
 
@@ -258,12 +272,14 @@ def test_calibrating_again_appends_nothing(tables):
         ("inferred", "closed", 0, "calibrate-1"),
         ("printed", "provisional", 10, "calibrate-1"),
     ]
+    assert [(gate.num_stated, gate.recall) for gate in gates] == [(10, None), (10, 0.9)]
 
 
 def test_the_newest_gate_of_a_group_and_a_model_version_is_in_force(tables):
     calibrator = Calibrator()
+    judged = evidence(("brand", "printed", 30, 1))
     gates = [
-        calibrate.gate(BRAND, Support.PRINTED, calibrator, evidence(("brand", "printed", 30, 1)), SETTINGS)
+        calibrate.gate(BRAND, Support.PRINTED, calibrator, judged, SETTINGS, num_stated=50)
         | {"model_version": version, "gate_id": gate_id, "valid_from": at, "run_id": "r"}
         for version, gate_id, at in (("7", "old", NOON), ("7", "new", LATER), ("6", "other", LATER))
     ]

@@ -165,6 +165,18 @@ def test_what_is_not_asked_or_asked_with_less_is_counted_and_said(story):
     assert "1 products have features, but none of 'net/4': asked without them" in story.told
 
 
+def test_a_model_that_may_publish_a_part_is_asked_that_part_alone(tables, models):
+    shop = filled(tables, models)
+
+    shop.enrich("publish.models=[{model: facetmill, attributes: [brand]}, {model: look-up}]")
+    part, asked = shop.last_run(), set(shop.answers())
+    shop.enrich("publish.models=[{model: look-up}]")  # a shadow: named nowhere, asked everything
+
+    assert asked == {(name, "brand") for name in "abcd"}
+    assert part.counts == {"requested": 4, "already_answered": 0, "predicted": 4, "errors": 1}
+    assert shop.last_run().counts == {"requested": 8, "already_answered": 4, "predicted": 4, "errors": 1}
+
+
 def test_a_run_that_dies_between_chunks_and_is_started_again_ends_with_the_table_of_one_that_did_not(
     story, tables, models, monkeypatch
 ):
@@ -197,6 +209,7 @@ def test_a_run_that_dies_between_chunks_and_is_started_again_ends_with_the_table
         ("ingest.image_texts.ocr_schema=reader/2", "ocr_schema: found 'reader/1', expected 'reader/2', which conf"),
         ("enrich.version=17", "version '17': found no such version, expected one of champion, 1"),
         ("enrich.model=nobody", "'nobody': found no such model"),
+        ("publish.models=[{model: a, product_types: [tee]}]", "'publish.models': found \"product type 'tee' of a\""),
         ("enrich.where=colour = 3", "'enrich.where': found 'colour = 3 (UNRESOLVED"),
         ("enrich.where=product_id ==== 'a'", "expected SQL over product_id"),
     ],

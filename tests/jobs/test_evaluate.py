@@ -152,7 +152,7 @@ def gate(attribute, threshold):
         "gate_id": f"gate of {attribute}", "product_type": "tea", "attribute": attribute, "support": "printed",
         "model_version": PAM.version, "normaliser_version": "1", "calibrator": "{}", "target": 0.9,
         "threshold": threshold, "state": "closed" if threshold is None else "provisional", "reason": "test", "n": 9,
-        "errors": 0, "num_judged": 9, "method": "by hand", "population": "none", "valid_from": NOON,
+        "errors": 0, "num_judged": 9, "num_stated": 9, "method": "by hand", "population": "none", "valid_from": NOON,
         "run_id": "calibrate-1",
     }  # fmt: skip
 
@@ -200,7 +200,7 @@ def job(spark, tables, tmp_path):
 def test_an_evaluation_finds_what_a_person_would_count(job, tmp_path):
     truth = evaluate.read_truth(job.spark, write_truth(tmp_path, TEA))
 
-    evaluate.evaluate(job, truth, [PAM, LOOK_UP])
+    evaluate.evaluate(job, truth, [PAM], [LOOK_UP])
 
     found = findings.read(tmp_path / "evaluation.json")
     assert found is not None
@@ -211,6 +211,19 @@ def test_an_evaluation_finds_what_a_person_would_count(job, tmp_path):
     assert found.value("accuracy", "facetmill", Slice(slice="stands=pack")) == 1.0
     assert found.value("precision", "look-up") == 1 / 2
     assert found.value("unknown_recall", "look-up") == 1.0
+    [versus] = found.versus
+    assert [(side.of.slice or side.of.attribute, side.num) for side in versus.comparison.sides] == [
+        ("", 4),
+        ("stands=pack", 1),
+        ("stands=title", 2),
+        ("stands=unknown", 1),
+        ("brand", 2),
+        ("flavor", 2),
+    ]
+    everything = versus.comparison.sides[0]
+    # Alba of p1 is both's; Peppermint is facetmill's alone; no brand of p2 look-up's alone; rose is neither's
+    assert (everything.agree, everything.both_right, everything.both_wrong) == (1, 1, 1)
+    assert (everything.right.only_a, everything.right.only_b, everything.right.p) == (1, 1, 1.0)
     # published: without lime, which its gate held back
     assert found.value("precision", "published") == 2 / 3
     assert found.value("precision", "published", Slice(slice="gate=gate of flavor")) == 1.0
@@ -224,11 +237,20 @@ def test_an_evaluation_finds_what_a_person_would_count(job, tmp_path):
 def test_the_same_evaluation_is_appended_once(job, tmp_path):
     truth = evaluate.read_truth(job.spark, write_truth(tmp_path, TEA))
 
-    evaluate.evaluate(job, truth, [PAM, LOOK_UP])
+    evaluate.evaluate(job, truth, [PAM], [LOOK_UP])
     once = job.tables.read(SCORES).count()
-    evaluate.evaluate(replace(job, id="evaluate-2"), truth, [PAM, LOOK_UP])
+    evaluate.evaluate(replace(job, id="evaluate-2"), truth, [PAM], [LOOK_UP])
 
     assert once > 40
+    beside = job.tables.read(SCORES).where("slice LIKE 'vs=look-up%' AND metric = 'only_this_right'").collect()
+    assert {(row.attribute, row.slice): (row.value, row.n) for row in beside} == {
+        ("", "vs=look-up"): (1 / 4, 4),
+        ("", "vs=look-up, stands=pack"): (1.0, 1),
+        ("", "vs=look-up, stands=title"): (0.0, 2),
+        ("", "vs=look-up, stands=unknown"): (0.0, 1),
+        ("brand", "vs=look-up"): (0.0, 2),
+        ("flavor", "vs=look-up"): (1 / 2, 2),
+    }
     assert job.tables.read(SCORES).count() == once
     assert job.tables.read(SCORES).select(*SCORES.key).distinct().count() == once
 
@@ -237,7 +259,7 @@ def test_a_split_without_truth_is_one_clear_message(job, tmp_path):
     truth = evaluate.read_truth(job.spark, write_truth(tmp_path, [TEA[4]]))
 
     with pytest.raises(ContractError, match="truth, split test: found no cell"):
-        evaluate.evaluate(job, truth, [PAM])
+        evaluate.evaluate(job, truth, [PAM], [])
 
 
 def test_findings_of_another_shape_are_refused_by_name(tmp_path):

@@ -72,8 +72,27 @@ def test_a_step_that_is_no_job_is_refused_before_the_first_one_runs(tmp_path, ca
     assert list(tmp_path.iterdir()) == []
 
 
-def test_every_default_step_is_a_job(conf):
-    nightly.check([step.partition(":")[0] for step in nightly.NIGHT])
+@pytest.mark.parametrize("plan", nightly.PLANS)
+def test_every_default_step_is_a_job(plan):
+    nightly.check([step.partition(":")[0] for step in nightly.PLANS[plan]])
+
+
+def test_a_plan_gives_the_steps_where_none_are_named(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(nightly.PLANS, "mxt", ("enrich:conf/nowhere.yaml",))
+
+    with pytest.raises(SystemExit):
+        nightly.main([*settings(tmp_path), "--plan", "mxt"])
+
+    assert "found 'enrich:conf/nowhere.yaml'" in capsys.readouterr().err
+
+
+def test_both_models_learn_answer_and_are_calibrated_before_one_is_chosen():
+    steps = nightly.PLANS["both"]
+
+    before = steps[: steps.index(f"publish:{nightly.BOTH}")]
+    for job in ("train", "enrich", "calibrate"):
+        assert {job, f"{job}:{nightly.MXT}"} <= set(before)
+    assert [step for step in nightly.PLANS["pam"] if step not in steps] == ["publish", "evaluate", "report"]
 
 
 def test_the_night_ends_with_where_its_work_lies_and_what_became_of_every_pair(tables, conf):

@@ -1,7 +1,7 @@
 """What may be published, what a person must see, and what happens when gates, sellers or pages change."""
 
 import shutil
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,9 +10,12 @@ from pyspark.sql import functions as F
 from extractor.errors import ContractError
 from extractor.evidence import replay
 from extractor.records import Evidence
-from jobs import answers, config, publish, runs
+from jobs import answers, choosing, config, publish, runs
+from jobs.choosing import Candidate
+from jobs.config import Choice
 from jobs.inputs import Schemas
 from jobs.pinned import Pinned
+from jobs.standing import standing
 from jobs.tables import Tables
 from jobs.workers import reading
 from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
@@ -26,6 +29,7 @@ from schemas.products import PRODUCTS
 from schemas.review_queue import REVIEW_QUEUE
 
 MODEL = Pinned("facetmill", "7", Path(), "hash", Schemas(ocr="", features=""))
+ALONE = [Candidate(Choice(model="facetmill"), MODEL)]
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 LATER = datetime(2026, 1, 16, 12, tzinfo=UTC)
 STRAIGHT = '{"intercept": 0.0, "kind": "logistic", "slope": 1.0}'
@@ -166,13 +170,13 @@ def said(product_id, attribute, value, origin="seller", at=NOON):
     }
 
 
-def gate(attribute, gate_id, state="provisional", at=NOON):
+def gate(attribute, gate_id, state="provisional", at=NOON, *, version="7", recall=0.5):
     return {
         "gate_id": gate_id,
         "product_type": "tea",
         "attribute": attribute,
         "support": "printed",
-        "model_version": "7",
+        "model_version": version,
         "normaliser_version": "1",
         "calibrator": STRAIGHT,
         "target": 0.9,
@@ -182,6 +186,8 @@ def gate(attribute, gate_id, state="provisional", at=NOON):
         "n": 10,
         "errors": 0,
         "num_judged": 10,
+        "num_stated": 20,
+        "recall": None if state == "closed" else recall,
         "method": "by hand",
         "population": "none",
         "valid_from": at,
@@ -245,10 +251,10 @@ def predict(tables, txn):
     tables.append(tables.rows(rows, PREDICTIONS), PREDICTIONS, txn=txn)
 
 
-def run(tables, name="publish-1", at=NOON):
+def run(tables, name="publish-1", at=NOON, candidates=ALONE):
     conf = config.load([config.BASE, "conf/local.yaml", "conf/test.yaml"], ["label.unknown_words=[n/a]"])
     job = runs.Job(name="publish", id=name, day=at.date(), conf=conf, spark=tables.spark, tables=tables, started_at=at)
-    publish.publish(job, MODEL)
+    publish.publish(job, candidates)
     return job
 
 
@@ -389,6 +395,91 @@ def test_an_answer_to_a_page_that_changed_is_no_answer(warehouse):
     rows = warehouse.read(ATTRIBUTES).orderBy("attribute").collect()
     assert [row.evidence[0].start for row in rows] == [4, 22]
     assert {row.published_at for row in rows} == {row.decided_at for row in first}  # the values are the same
+
+
+SHADOW = Pinned("other", "8", Path(), "hash", Schemas(ocr="", features=""))
+"""A second model; it reads every brand as the first word of the title, and no quantity."""
+
+
+def second(tables, gate):
+    """Let the second model answer and be calibrated, as enrich and calibrate would."""
+    titles = {row.product_id: row.title for row in tables.read(PRODUCTS).where("is_current").collect()}
+    rows = [
+        answer(p.product_id, p.attribute, p.input_hash, titles[p.product_id], first_word(titles[p.product_id], p))
+        | {"model_name": "other", "model_version": "8"}
+        for p in answers.asked(tables, SHADOW).pairs.collect()
+    ]
+    tables.append(tables.rows(rows, PREDICTIONS), PREDICTIONS, txn="second")
+    tables.append(tables.rows([gate], GATES), GATES, txn="second")
+
+
+def first_word(title, pair):
+    return (title.split()[0], 0.97) if pair.attribute == "brand" else (None, 0.9)
+
+
+BOTH = [*ALONE, Candidate(Choice(model="other"), SHADOW)]
+
+
+def values(tables):
+    return {
+        (row.product_id, row.attribute): (row.value, row.model_version) for row in tables.read(ATTRIBUTES).collect()
+    }
+
+
+def standing_now(tables):
+    """Whose decision stands for each product, by attribute, if both models may publish."""
+    asked = choosing.asked(tables, [MODEL, SHADOW])
+    rows = standing(tables.read(DECISIONS), choosing.inputs(asked, [MODEL, SHADOW])).collect()
+    return {name: [row.model_version for row in rows if row.attribute == name] for name in ("brand", "net_content")}
+
+
+def test_of_a_model_that_no_entry_names_nothing_is_published_and_its_answers_stay(warehouse):
+    before, decided = current(warehouse), warehouse.version(DECISIONS)
+    second(warehouse, gate("brand", "s1", version="8", recall=0.9))
+
+    job = run(warehouse, "publish-2", LATER)
+
+    assert current(warehouse) == before
+    assert (job.counts["new_decisions"], warehouse.version(DECISIONS)) == (0, decided)
+    assert warehouse.read(PREDICTIONS).where("model_version = '8'").count() == 8
+    assert warehouse.read(GATES).where("model_version = '8'").count() == 1
+
+
+def test_the_model_of_higher_recall_takes_an_attribute_over_and_gives_it_back(warehouse):
+    alone = values(warehouse)
+    second(warehouse, gate("brand", "s1", version="8", recall=0.6))
+
+    job = run(warehouse, "publish-2", LATER, BOTH)
+
+    # brand is the second's, net_content stays the first's: the second has no gate there
+    assert alone == {("p1", "brand"): ("Alba Botanica", "7"), ("p1", "net_content"): ("75 g", "7")}
+    assert values(warehouse) == {
+        ("p1", "brand"): ("Alba", "8"),
+        ("p1", "net_content"): ("75 g", "7"),
+        ("p3", "brand"): ("Nine", "8"),
+    }
+    assert sum(job.counts[fate] for fate in ("published", "confirmed", "review", "abstained")) == 8
+    log = warehouse.read(DECISIONS).where("product_id = 'p1' AND attribute = 'brand'").orderBy("decided_at")
+    assert [(row.model_version, row.decision, row.reason) for row in log.collect()] == [
+        ("7", "published", "passes a gate that is provisional"),
+        ("7", "withdrawn", "chosen is now 8"),
+        ("8", "published", "passes a gate that is provisional"),
+    ]
+    assert standing_now(warehouse) == {"brand": ["8"] * 4, "net_content": ["7"] * 4}
+
+    version = warehouse.version(DECISIONS)
+    again = run(warehouse, "publish-3", LATER + timedelta(hours=1), BOTH)
+    assert (again.counts["new_decisions"], warehouse.version(DECISIONS)) == (0, version)
+
+    closed = gate("brand", "s2", "closed", LATER + timedelta(hours=2), version="8")
+    warehouse.append(warehouse.rows([closed], GATES), GATES, txn="closed")
+    run(warehouse, "publish-4", LATER + timedelta(hours=2), BOTH)
+    assert values(warehouse) == alone
+    assert standing_now(warehouse) == {"brand": ["7"] * 4, "net_content": ["7"] * 4}
+    assert {row.reason for row in warehouse.read(REVIEW_QUEUE).collect()} == {
+        "a little below the gate",
+        "the seller says otherwise",
+    }
 
 
 @pytest.mark.parametrize("view", sorted(path.stem for path in Path("jobs/views").glob("*.sql")))

@@ -1,6 +1,7 @@
 """The report: what it counts, what it marks, what it escapes, and that it opens without network."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -9,17 +10,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from extractor.evaluation import Slice
+from extractor.evaluation import Comparison, Side, Slice
 from extractor.images import Config as Limits
 from extractor.images import hash_bytes
-from extractor.metrics import Point
+from extractor.metrics import Interval, McNemar, Point
 from extractor.records import Box, Evidence
 from jobs import answers, report
 from jobs.inputs import Schemas
 from jobs.pages import cards, charts, crops, page
 from jobs.pages.cards import Answer, Page, Segment
-from jobs.pages.findings import Findings, System
+from jobs.pages.findings import Findings, System, Versus
 from jobs.pages.page import Report
+from jobs.pages.sides import Agreement, SideBySide
 from jobs.pinned import Pinned
 from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
 from schemas.decisions import DECISIONS
@@ -30,7 +32,10 @@ from schemas.product_pictures import PRODUCT_PICTURES
 from schemas.products import PRODUCTS
 
 MODEL = Pinned("facetmill", "7", Path(), "hash", Schemas(ocr="", features=""))
+OTHER = Pinned("look-up", "1", Path(), "hash", Schemas(ocr="", features=""))
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
+STRAIGHT = '{"intercept": 0.0, "kind": "logistic", "slope": 1.0}'
+"""A calibrator that takes scores as they are."""
 DAY = date(2026, 1, 15)
 NEVER = 'https?:|//|src="(?!data:)|href="(?!#)|@import|url\\('
 """What a page that needs no network does not hold, once its data are cut out."""
@@ -57,7 +62,7 @@ def empty(**changes: object):
     plain: dict[str, Any] = {
         "day": DAY, "run_id": "report-1", "num_products": 0, "model": "", "outcomes": [], "num_holes": 0,
         "num_filled": 0, "targets": [], "cards": [], "gates": [], "review": [], "quarantine": [],
-        "num_quarantined": 0, "runs": [], "findings": None, "measured_model": "", "mistakes": [],
+        "num_quarantined": 0, "runs": [], "findings": None, "measured_model": "", "mistakes": [], "sides": [],
     }  # fmt: skip
     return Report(**(plain | changes))
 
@@ -155,15 +160,18 @@ def measured(version: str) -> Findings:
     system = System(name="facetmill", model_version=version)
     return Findings(
         run_id="evaluate-1", day=DAY, split="test", threshold_split="calibration", num_cells=4, num_products=2,
-        model=system, systems=(system,), figures=(), curves=(), versus=(), errors=(),
+        model=system, may_publish=version, systems=(system,), figures=(), curves=(), versus=(), errors=(),
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("version", "model", "shown"), [("7", MODEL, True), ("6", MODEL, False), ("7", None, False)])
-def test_only_an_evaluation_of_the_model_that_is_shown_is_shown(version, model, shown):
+@pytest.mark.parametrize(
+    ("version", "models", "shown"),
+    [("7", [MODEL], True), ("6", [MODEL], False), ("7", [MODEL, OTHER], False), ("7", [], False)],
+)
+def test_only_an_evaluation_of_the_models_that_are_shown_is_shown(version, models, shown):
     found = measured(version)
 
-    assert (report.of_model(found, model) is found) is shown
+    assert (report.of_models(found, models) is found) is shown
 
 
 def test_a_page_whose_last_evaluation_is_of_another_model_names_it_and_shows_no_figure():
@@ -225,8 +233,8 @@ def definition(attribute):
 def gate():
     return {
         "gate_id": "g", "product_type": "tea", "attribute": "brand", "support": "printed", "model_version": "7",
-        "normaliser_version": "1", "calibrator": "{}", "target": 0.9, "threshold": 0.8, "state": "provisional",
-        "reason": "30 judged answers", "n": 30, "errors": 1, "num_judged": 40, "method": "by hand",
+        "normaliser_version": "1", "calibrator": STRAIGHT, "target": 0.9, "threshold": 0.8, "state": "provisional",
+        "reason": "30 judged answers", "n": 30, "errors": 1, "num_judged": 40, "num_stated": 60, "method": "by hand",
         "population": "none", "valid_from": NOON, "run_id": "calibrate-1",
     }  # fmt: skip
 
@@ -299,9 +307,9 @@ def warehouse(tables, pictures):
     return tables
 
 
-def compose(tables, pictures, model=MODEL, found=None):
+def compose(tables, pictures, models=(MODEL,), beside=(), found=None):
     open_picture = report.opener(tables.read_or_empty(PRODUCT_PICTURES), str(pictures), Limits())
-    return report.compose(tables, model, found, open_picture, num_cards=8, day=DAY, run_id="report-1")
+    return report.compose(tables, models, beside, found, open_picture, num_cards=8, day=DAY, run_id="report-1")
 
 
 def test_every_pair_is_counted_once_by_what_became_of_it(warehouse, pictures):
@@ -337,7 +345,7 @@ def test_a_decision_about_an_earlier_page_is_not_shown(warehouse, pictures):
 def test_before_the_first_model_the_report_still_opens(tables, pictures):
     tables.append(tables.rows([product("p1", "tea")], PRODUCTS), PRODUCTS, txn="put")
 
-    html = page.render(compose(tables, pictures, model=None, found=measured("7")))
+    html = page.render(compose(tables, pictures, models=(), found=measured("7")))
 
     assert "Nothing was decided yet" in html
     assert "the last evaluation is of 7" in html
@@ -357,3 +365,51 @@ def test_a_figure_that_was_not_measured_is_a_dash():
     assert page.percent(None) == "\N{EN DASH}"
     assert page.percent(0.9461) == "94.6\N{NO-BREAK SPACE}%"
     assert Slice() == Slice("", "", "")
+
+
+def test_two_models_stand_side_by_side_with_what_differs(warehouse, pictures):
+    asked = answers.asked(warehouse, OTHER).pairs.collect()
+    hashes = {(row.product_id, row.attribute): row.input_hash for row in asked}
+    title = {"word": "Fine", "source": "title", "start": 0, "end": 4}
+    said = {("p1", "brand"): "Fine", ("p1", "flavor"): None, ("p2", "brand"): None, ("p2", "flavor"): "MINT"}
+    rows = [
+        prediction(*pair, hashes[pair], value, [title] if value == "Fine" else [])
+        | {"model_name": "look-up", "model_version": "1", "score": 0.25}
+        for pair, value in said.items()
+    ]
+    warehouse.append(warehouse.rows(rows, PREDICTIONS), PREDICTIONS, txn="other")
+
+    shown = compose(warehouse, pictures, beside=[OTHER])
+
+    [side] = shown.sides
+    assert (side.one, side.other) == ("facetmill", "look-up")
+    assert side.all == Agreement(same=1, neither=1, differ=1, only_one=1, only_other=0)
+    assert side.by_attribute["flavor"] == Agreement(same=1, neither=1)
+    told = {(one.answer.product_id, one.answer.value, other.answer.value) for _, one, other in side.differences}
+    assert told == {("p1", "Alba", "Fine"), ("p2", "Oru", None)}
+    [alba] = [difference for difference in side.differences if difference.one.answer.value == "Alba"]
+    assert (alba.one.where, alba.one.crop is not None, alba.other.where) == (
+        "printed on the pack",
+        True,
+        "in the title",
+    )
+    assert alba.other.answer.confidence == 0.25  # nobody calibrated it: its score
+    assert shown.all.counts["published"] == 1  # what stands beside publishes nothing
+    html = page.render(shown)
+    assert "facetmill and look-up" in html
+
+
+def test_where_the_truth_is_known_the_page_says_who_is_right():
+    sides = (
+        Side(Slice(), 4, 1, 1, 0, McNemar(3, 0, 0.25)),
+        Side(Slice(slice="stands=pack"), 4, 1, 1, 0, McNemar(3, 0, 0.25)),
+    )
+    comparison = Comparison(Interval(0.1, 0.0, 0.2), McNemar(3, 0, 0.25), sides)
+    found = replace(measured("7"), versus=(Versus(system="look-up", comparison=comparison),))
+    side = SideBySide(one="facetmill", other="look-up", all=Agreement(), by_attribute={}, differences=[])
+
+    html = page.render(empty(findings=found, sides=[side]))
+
+    assert 'on the pack alone</th><td class="n">4</td>' in html
+    assert "= 0.2500" in html
+    assert "No answer differs" in html
