@@ -58,7 +58,7 @@ class Config:
     balance: float
     """Temperature of sampling over what balance_over names: 1 takes products as they come, more favours the rare."""
     balance_over: Literal["types", "answers"]
-    """What `balance` counts: product types, or the rarest answer of each product; both with and without picture."""
+    """What `balance` counts: product types, with and without picture apart, or the rarest answer of each product."""
     evaluate_every: int
     """Steps between two looks at the validation examples."""
     patience: int
@@ -158,15 +158,11 @@ def fit(
 
 def _groups(examples: Sequence[Example], *, over: str) -> list[str]:
     """What each product counts as where the rare is favoured."""
-    answers = [
-        [f"{asked.attribute}: {asked.answer}" for asked in example.asked]
-        if over == "answers"
-        else [example.product_type]
-        for example in examples
-    ]
+    if over == "types":
+        return [f"{example.product_type}, {bool(example.pictures)}" for example in examples]
+    answers = [[(asked.attribute, asked.answer) for asked in example.asked] for example in examples]
     counted = Counter(answer for own in answers for answer in own)
-    rarest = [min(own, key=lambda answer: (counted[answer], answer), default="") for own in answers]
-    return [f"{answer}, {bool(example.pictures)}" for answer, example in zip(rarest, examples, strict=True)]
+    return [str(min(own, key=lambda answer: (counted[answer], str(answer)), default="")) for own in answers]
 
 
 def pick_device(wanted: str) -> torch.device:

@@ -122,7 +122,7 @@ def test_some_products_without_picture_get_a_pack_that_often_says_the_answer():
 
     packs = [(example, example.pictures[0]) for example in given if example.pictures]
     said = [" ".join(token.text for token in picture.tokens) for _, picture in packs]
-    right = sum(example.asked[0].answer in words for (example, _), words in zip(packs, said, strict=True))
+    right = sum((example.asked[0].answer or "") in words for (example, _), words in zip(packs, said, strict=True))
     wrong = sum(
         ({"plum", "wild berry"} - {example.asked[0].answer}).pop() in words
         for (example, _), words in zip(packs, said, strict=True)

@@ -127,7 +127,8 @@ def test_an_ocr_word_is_the_sum_of_its_normalised_features_and_its_normalised_pl
     word, bits, look, place = torch.randn(3), torch.zeros(604), torch.randn(2), torch.rand(7)
     bits[[0, 36]] = 1.0
 
-    found = slots.tokens(*(part[None, None] for part in (word, bits, look, place)), torch.zeros(1, 1, dtype=torch.long))
+    of_none = torch.zeros(1, 1, dtype=torch.long)
+    found = slots.tokens(word[None, None], bits[None, None], look[None, None], place[None, None], of_none)
 
     seen = [max(0.0, x) for x in linear(slots.ocr_detected.fc7, look.tolist())]
     parts = [
@@ -428,7 +429,7 @@ def test_a_frequent_word_has_an_embedding_of_its_own_that_learns(examples):
 
     tiny_pam.train(model, examples, steps=3)
 
-    own_VD = model.network.slots.own.weight
+    own_VD = model.network.get_parameter("slots.own.weight")
     assert len(model.learnt) == 3
     assert all(counted[word] > 1 for word in model.learnt)
     assert own_VD[0].eq(0).all()  # of all other words

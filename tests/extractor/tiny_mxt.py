@@ -32,9 +32,8 @@ def config(**changes: Any) -> mxt.Config:  # any field of mxt.Config or of its `
 
 def seen(example: Example) -> Example:
     """The same product, its picture as a pooled vector and four cells of which one has the colour."""
-    if not example.pictures or example.pictures[0].features is None:
-        return example
     picture = example.pictures[0]
+    assert picture.features is not None
     pooled = picture.features.regions[0]
     cells = np.zeros((GRID, tiny_pam.DIM), np.float16)
     cells[int(example.product_id[1:]) % GRID] = 4 * pooled

@@ -10,7 +10,7 @@ import torch
 
 from extractor.encoders import bert
 from extractor.models import pam
-from extractor.models.base import Knowledge
+from extractor.models.base import Knowledge, Trainable
 from extractor.reading import Config as Reads
 from extractor.records import Box, Definition, Example, Features, Picture, Question, Token
 from extractor.vocabulary import build
@@ -96,7 +96,7 @@ def model(examples: Sequence[Example], seed: int = 0, min_count: int = 1, **chan
 
 
 def train(
-    model: pam.Model, examples: Sequence[Example], *, steps: int, lr: float = 3e-3, batch: int = 16
+    model: Trainable, examples: Sequence[Example], *, steps: int, lr: float = 3e-3, batch: int = 16
 ) -> list[float]:
     """The losses of some steps of AdamW."""
     torch.manual_seed(0)
