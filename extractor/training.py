@@ -6,6 +6,7 @@ For that a model draws its random numbers in `loss`, from torch's global generat
 """
 
 import hashlib
+import importlib
 import json
 import math
 import os
@@ -201,6 +202,9 @@ def _joined(device: torch.device) -> Iterator[World]:
     if dist.is_initialized():
         yield World(dist.get_rank(), dist.get_world_size())
     elif dist.is_torchelastic_launched():
+        # Imported later, it would hold the group in its default arguments: the group's threads would outlive
+        # Python and abort the process at its end.
+        importlib.import_module("torch.distributed.nn.functional")
         dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
         try:
             yield World(dist.get_rank(), dist.get_world_size())

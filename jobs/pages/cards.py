@@ -68,6 +68,7 @@ class Boxed(NamedTuple):
     height: float
     hue: int
     word: str
+    """What is printed there; empty where the picture itself was looked at."""
 
 
 class Picture(NamedTuple):
@@ -101,10 +102,11 @@ class Card(NamedTuple):
 
 
 WHERE = {
-    (Source.TITLE,): "in the title",
-    (Source.BULLET,): "in a bullet point",
-    (Source.OCR,): "printed on the pack",
-    (Source.VOCABULARY,): "a value known from other products",
+    Source.TITLE: "in the title",
+    Source.BULLET: "in a bullet point",
+    Source.OCR: "printed on the pack",
+    Source.VOCABULARY: "a value known from other products",
+    Source.WRITTEN: "in the model's own words",
 }
 """Sources of an answer's words, in words; mixtures name each."""
 
@@ -135,8 +137,8 @@ def where(answer: Answer) -> str:
         return ""
     if answer.support == Support.INFERRED and not any(word.source == Source.OCR for word in answer.evidence):
         return "inferred: the page does not print it"
-    sources = tuple(dict.fromkeys(word.source for word in answer.evidence))
-    return ", ".join(WHERE[(source,)] for source in sources)
+    sources = dict.fromkeys(word.source for word in answer.evidence)
+    return ", ".join(WHERE[source] for source in sources if source in WHERE)
 
 
 def crop(answer: Answer, open_picture: Open) -> Shown | None:
@@ -183,7 +185,7 @@ def pictures(page: Page, answers: Sequence[Answer], hues: Mapping[str, int], ope
     boxes: dict[str, list[Boxed]] = {image_hash: [] for image_hash in page.pictures}
     for answer in answers:
         for word in answer.evidence:
-            if word.source == Source.OCR and word.box is not None and word.image_hash in boxes:
+            if word.box is not None and word.image_hash in boxes:
                 boxes[word.image_hash].append(boxed(word.box, hues[answer.attribute], word.word))
     found = []
     for position, (image_hash, read) in enumerate(boxes.items()):

@@ -134,6 +134,29 @@ def test_a_product_without_pictures_keeps_its_answers():
     assert "no picture" in page.render(empty(cards=[card]))
 
 
+def test_what_a_model_looked_at_is_drawn_apart_from_what_it_read():
+    shown = Page(product_id="p1", product_type="tea", title="t", bullets=(), pictures=("main",))
+    written = Evidence(word="spray", source=Source.WRITTEN)
+    region = Evidence(word="", source=Source.REGION, image_hash="main", token_index=3, box=Box(0, 0, 0.5, 0.5))
+    said = answer("form", support="inferred", evidence=(written, region))
+
+    card = cards.card(shown, [answer(evidence=(on_pack("main"),)), said], lambda _: Image.new("RGB", (50, 50)))
+
+    assert [line.where for line in card.lines] == ["printed on the pack", "inferred: the page does not print it"]
+    assert card.lines[1].crop is None
+    assert re.findall(r'<i class="(.*?)" title="(.*?)"', page.render(empty(cards=[card]))) == [
+        ("h0", "w"),
+        ("h1 seen", "looked at"),
+    ]
+
+
+@pytest.mark.parametrize("source", Source)
+def test_every_source_of_a_word_can_be_told(source):
+    word = Evidence(word="", source=source)
+
+    assert cards.where(answer(evidence=(word,))) or source == Source.REGION
+
+
 def test_an_inferred_value_says_that_the_page_does_not_print_it():
     known = Evidence(word="spray", source=Source.VOCABULARY, token_index=0, start=0, end=5)
 
