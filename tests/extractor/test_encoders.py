@@ -77,14 +77,20 @@ def test_long_and_short_texts_come_back_in_their_own_order(speller):
         assert found == pytest.approx(speller.states([text])[0], abs=1e-5)
 
 
-@pytest.mark.parametrize(("name", "module"), [("speller", bert), ("learner", fasttext)])
-def test_a_loaded_encoder_gives_the_same_vectors(name, module, request, tmp_path):
+@pytest.mark.parametrize(
+    ("name", "module", "rounding"),
+    [
+        ("speller", bert, 1e-5),
+        ("learner", fasttext, 0.0),
+    ],  # kernels may round differently where equal weights lie elsewhere
+)
+def test_a_loaded_encoder_gives_the_same_vectors(name, module, rounding, request, tmp_path):
     encoder = request.getfixturevalue(name)
     encoder.save(tmp_path)
 
     loaded = module.Encoder.load(tmp_path, encoder.config)
 
-    assert loaded.vectors(["alba", "unheardof"]) == pytest.approx(encoder.vectors(["alba", "unheardof"]), abs=1e-5)
+    assert loaded.vectors(["alba", "unheardof"]) == pytest.approx(encoder.vectors(["alba", "unheardof"]), abs=rounding)
 
 
 def test_other_settings_and_other_weights_are_refused(speller, tmp_path):
