@@ -80,8 +80,9 @@ class WordPieces:
         return self._cues[name]
 
     def join(self, units: Sequence[Ids]) -> str:
-        """Words with one space between them."""
-        return " ".join(self._spellings[piece] for unit in units for piece in unit).replace(" ##", "")
+        """Words with one space between them; what a word is cut into (`1`, `.`, `2`) stands together, `'s` beside."""
+        words = ("".join(self._spellings[piece].removeprefix("##") for piece in unit) for unit in units)
+        return " ".join(words).replace(" 's", "'s")
 
     def save(self, folder: Path) -> None:
         """Nothing: the wheel holds it."""
