@@ -43,8 +43,8 @@ check: setup  ## formatting, lint, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check  ## check, then the whole test-suite
-	$(BIN)/pytest
+test: check  ## check, then the whole test-suite, in two processes of two cores each
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 slow: setup  ## the tests that take minutes
 	$(BIN)/pytest -m slow
