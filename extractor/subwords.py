@@ -4,9 +4,11 @@ A small T5 takes words: what its pages print and it never saw is then copied in 
 one by one; `spaced` says whether white space stands before one.
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Literal, Protocol
 
 import torch
@@ -19,6 +21,7 @@ from extractor import text
 from extractor.errors import ModelError
 
 Ids = tuple[int, ...]
+UNSEEN: Mapping[Ids, str] = MappingProxyType({})
 Cue = Literal["question", "context", "field", "ocr"]
 """What a part of the input begins with."""
 MAX_CACHED = 100_000
@@ -45,8 +48,8 @@ class Subwords(Protocol):
     def cue(self, name: Cue) -> tuple[Ids, ...]:
         """The units that begin a part of the input."""
 
-    def join(self, units: Sequence[Ids]) -> str:
-        """The text that units spell."""
+    def join(self, units: Sequence[Ids], seen: Mapping[Ids, str] = UNSEEN) -> str:
+        """The text that units spell; `seen` has the words of the page, for pieces that do not keep a word's letters."""
 
     def save(self, folder: Path) -> None:
         """Whatever no wheel holds."""
@@ -79,10 +82,15 @@ class WordPieces:
         """[SEP] between parts."""
         return self._cues[name]
 
-    def join(self, units: Sequence[Ids]) -> str:
-        """Words with one space between them; what a word is cut into (`1`, `.`, `2`) stands together, `'s` beside."""
-        words = ("".join(self._spellings[piece].removeprefix("##") for piece in unit) for unit in units)
-        return " ".join(words).replace(" 's", "'s")
+    def join(self, units: Sequence[Ids], seen: Mapping[Ids, str] = UNSEEN) -> str:
+        """Words with one space between them; what a word is cut into (`1`, `.`, `2`) stands together, `'s` beside.
+
+        Pieces have no accents, and are one [UNK] for what MiniLM never saw: a word of the page is written as seen.
+        """
+        words = (
+            seen.get(unit) or "".join(self._spellings[piece].removeprefix("##") for piece in unit) for unit in units
+        )
+        return re.sub(r" (['\u2019]s)\b", r"\1", " ".join(words), flags=re.IGNORECASE)
 
     def save(self, folder: Path) -> None:
         """Nothing: the wheel holds it."""
@@ -125,8 +133,9 @@ class SentencePieces:
         written = {"question": "question:", "context": "context:", "field": "", "ocr": "pack:"}[name]
         return tuple(unit for word in written.split() for unit in self.units(word))
 
-    def join(self, units: Sequence[Ids]) -> str:
-        """The text as it was cut."""
+    def join(self, units: Sequence[Ids], seen: Mapping[Ids, str] = UNSEEN) -> str:
+        """The text as it was cut: these pieces keep every letter."""
+        del seen
         return "".join(self._spellings[piece] for unit in units for piece in unit).replace(BEGINS, " ").strip()
 
     def save(self, folder: Path) -> None:

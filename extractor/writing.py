@@ -14,7 +14,7 @@ from torch import Tensor
 
 from extractor import evidence, page, subwords, text, vocabulary
 from extractor.nn.sequences import Encoded
-from extractor.page import Page, Spoken
+from extractor.page import Page, Slot, Spoken
 from extractor.prefix_tree import PrefixTree
 from extractor.prompts import Reader, seen, split
 from extractor.records import Box, Definition, Evidence, Example, Prediction, Question
@@ -133,12 +133,12 @@ class Speaker:
             return prediction
         units = said.units[: self._ending(said.units)[1]]
         entry = options.entry.get(units) if options else None
-        value = self._value(units, entry, options)
+        slots = (*read.text, *read.ocr)
+        readable = [self.reader.readable(group, slot) for slot in slots]
+        value = self._value(units, entry, options, [slot for slot, may in zip(slots, readable, strict=True) if may])
         keys = text.keys(value)
         if not keys:
             return replace(prediction, state=State.UNKNOWN, reason="the model wrote an empty answer")
-        slots = (*read.text, *read.ocr)
-        readable = [self.reader.readable(group, slot) for slot in slots]
         printed = page.stands(keys, slots, readable)
         if printed or entry is not None:
             found = page.trace([Spoken(keys, value, entry)], slots, readable.__getitem__)
@@ -153,10 +153,11 @@ class Speaker:
             evidence=found if printed else (*found, *looked_at(example, said.cells)),
         )
 
-    def _value(self, units: tuple[Ids, ...], entry: int | None, options: Options | None) -> str:
+    def _value(self, units: tuple[Ids, ...], entry: int | None, options: Options | None, slots: Sequence[Slot]) -> str:
         if options is not None and entry is not None:
             return options.vocabulary.words[entry]
-        joined = self.reader.subwords.join(units)
+        cut = ((self.reader.subwords.units(slot.word), slot.word) for slot in reversed(slots))  # the first place wins
+        joined = self.reader.subwords.join(units, {one[0]: word for one, word in cut if len(one) == 1})
         return self.spellings.get(text.keys(joined), joined)
 
     def _name(self, unit: Ids) -> str:

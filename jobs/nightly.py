@@ -4,7 +4,7 @@
     python -m jobs.nightly --conf conf/local.yaml --day 2026-01-15 --plan both
     python -m jobs.nightly --conf conf/local.yaml --day 2026-01-15 enrich calibrate publish
 
-Every job can be run twice, so a night that stopped is simply started again. What follows a step's name after a colon
+Every job can be run twice, so a night that stopped is simply started again. What follows a step's name after colons
 are its own settings: `train:conf/models/word_matching.yaml` adds a conf file to that step alone.
 """
 
@@ -38,8 +38,8 @@ PLANS: Mapping[str, Sequence[str]] = {
         "calibrate", "publish", "evaluate", "report",
     ),
     "mxt": (
-        "sample", "ingest", "read_images", f"read_images:{MXT}", "label", f"train:{MXT}", f"train:{BASELINE}",
-        f"enrich:{MXT}", f"enrich:{BASELINE}",
+        "sample", "ingest", f"read_images:{MXT}", "label", f"train:{MXT}", f"train:{MXT}:{BASELINE}",
+        f"enrich:{MXT}", f"enrich:{MXT}:{BASELINE}",
         f"calibrate:{MXT}", f"publish:{MXT}", f"evaluate:{MXT}", f"report:{MXT}",
     ),
     "both": (
@@ -94,11 +94,11 @@ def check(steps: Sequence[str]) -> None:
         file.stem for file in Path(__file__).parent.glob("*.py") if "\ndef main(" in file.read_text(encoding="utf-8")
     }
     for step in steps:
-        name, _, file = step.partition(":")
+        name, *files = step.split(":")
         if name not in jobs - {"nightly"}:
             raise ConfigError("steps", step, f"one of {', '.join(sorted(jobs - {'nightly'}))}")
-        if file and not Path(file).is_file():
-            raise ConfigError("steps", step, "an existing conf file after the colon")
+        if not all(Path(file).is_file() for file in files):
+            raise ConfigError("steps", step, "an existing conf file after each colon")
 
 
 def run_all(steps: Sequence[str], confs: Sequence[str], overrides: Sequence[str], day: date) -> Iterator[Took]:
@@ -112,9 +112,8 @@ def run_all(steps: Sequence[str], confs: Sequence[str], overrides: Sequence[str]
 
 def run(step: str, confs: Sequence[str], overrides: Sequence[str], day: date) -> Took:
     """One step, as if it were started alone."""
-    name, _, file = step.partition(":")
-    files = [*confs, file] if file else confs
-    argv = [part for conf in files for part in ("--conf", conf)]
+    name, *own = step.split(":")
+    argv = [part for conf in (*confs, *own) for part in ("--conf", conf)]
     argv += [part for override in overrides for part in ("--set", override)]
     began = time.monotonic()
     code = 0

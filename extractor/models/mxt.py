@@ -381,7 +381,8 @@ class Model:
             num_cells=config.grid if sees_cells else 0,
             feature_dim=knowledge.feature_dim,
         )
-        spelt = {text.keys(spelling): spelling for spelling in self.learnt.spellings}
+        written = (pieces.join(subwords.phrase(pieces, spelling)) for spelling in self.learnt.spellings)
+        spelt = dict(zip(map(text.keys, written), self.learnt.spellings, strict=True))
         self.speaker = writing.Speaker(self.reader, said, options, spelt)
         held = (given if config.closed else None for given in options)
         self.trees = [None if given is None else given.tree(number, pieces) for given in held]

@@ -171,6 +171,29 @@ def test_06_it_copies_words_that_it_never_saw_and_says_words_that_stand_nowhere(
     assert all(p.evidence[1].source == Source.REGION and p.evidence[1].box is not None for p in said)
 
 
+def test_06_a_copied_word_is_written_with_the_accents_of_the_page(learnt):
+    model, _ = learnt
+    new = tiny_mxt.products(40, seed=1)
+    brands = {example.product_id: example.asked[0].answer or "" for example in new}
+    accented = [
+        replace(
+            example,
+            title=(example.title or "").replace(brand := brands[example.product_id], brand.replace("e", "\u00e9")),
+        )
+        for example in new
+    ]
+
+    plain, marked = (
+        {p.product_id: p for p in model.predict(examples) if p.attribute == "brand"} for examples in (new, accented)
+    )
+
+    found = [name for name, one in plain.items() if one.value == brands[name] and "e" in one.value]
+    read = [name for name in found if plain[name].evidence[0].source == Source.TITLE]
+    assert len(read) >= 3
+    assert all(marked[name].value == brands[name].replace("e", "\u00e9") for name in read)
+    assert all(marked[name].support == Support.PRINTED for name in read)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_07_a_closed_attribute_is_answered_by_one_of_its_values_alone(seed):
     examples = tiny_mxt.products(12)

@@ -27,7 +27,7 @@ def conf() -> config.Conf:
     return config.load([config.BASE, "conf/local.yaml"], ["model.name=word_matching", "report.out=here/report.html"])
 
 
-def test_steps_run_in_order_and_a_conf_file_after_a_colon_is_for_its_step_alone(tables, tmp_path, capsys):
+def test_steps_run_in_order_and_conf_files_after_colons_are_for_their_step_alone(tables, tmp_path, capsys):
     tea = product("a", "Alba tea")
     stock(
         tables,
@@ -36,7 +36,7 @@ def test_steps_run_in_order_and_a_conf_file_after_a_colon_is_for_its_step_alone(
         examples=[example(tea, "brand", "Alba")],
     )
 
-    nightly.main([*settings(tmp_path), "train", "train:conf/models/word_matching.yaml"])
+    nightly.main([*settings(tmp_path), "train", "train:conf/models/mxt.yaml:conf/models/word_matching.yaml"])
 
     models = registry.connect(f"sqlite:///{tmp_path}/mlflow.db", "facetmill", artifacts_root="")
     assert [models.resolve(name, "champion").version for name in ("facetmill", "look-up")] == ["1", "1"]
@@ -60,7 +60,7 @@ def test_the_first_step_that_fails_ends_the_night_with_its_exit_code(tmp_path, c
         (["train", "sleep"], "'steps': found 'sleep', expected one of"),
         (["nightly"], "'steps': found 'nightly'"),
         (["tables"], "'steps': found 'tables'"),  # a module of jobs that is no job
-        (["train:conf/nowhere.yaml"], "an existing conf file after the colon"),
+        (["train:conf/nowhere.yaml"], "an existing conf file after each colon"),
     ],
 )
 def test_a_step_that_is_no_job_is_refused_before_the_first_one_runs(tmp_path, capsys, steps, message):
