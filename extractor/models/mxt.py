@@ -174,6 +174,7 @@ class Network(nn.Module):
         self.writer = writer
         small = isinstance(config.writer, Small)
         self.table = LearntTable(D, sizes.num_learnt) if small else writer.shared
+        writer.shared.requires_grad_(not small)  # nothing reads it beside a learnt table
         self.said: Bags
         """The units that can be said anywhere: `say` sets them."""
         self.eos, self.unknown = 0, 0
