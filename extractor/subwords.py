@@ -26,6 +26,8 @@ Cue = Literal["question", "context", "field", "ocr"]
 """What a part of the input begins with."""
 MAX_CACHED = 100_000
 """Words whose pieces a process keeps."""
+PADDED = 128
+"""Rows of a published table that no piece may have: T5 pads to a multiple of it (32,128 rows for 32,100 pieces)."""
 BEGINS = "\u2581"
 """SentencePiece's mark of a piece that begins a word."""
 
@@ -104,8 +106,9 @@ class SentencePieces:
             self._tokenizer = T5Tokenizer.from_pretrained(str(where))
         except (OSError, ValueError, ImportError) as error:
             raise ModelError(f"T5 {str(where)!r}, tokenizer", error, "tokenizer.json beside the weights") from error
-        if len(self._tokenizer) > size:
-            raise ModelError(f"T5 {str(where)!r}, tokenizer", f"{len(self._tokenizer)} pieces", f"at most {size}")
+        if not size - PADDED <= len(self._tokenizer) <= size:
+            expected = f"{max(size - PADDED, 0)} to {size}, as many as the weights know"
+            raise ModelError(f"T5 {str(where)!r}, tokenizer", f"{len(self._tokenizer)} pieces", expected)
         self.size = size
         self.start = _id(self._tokenizer.pad_token_id, "pad")
         self.eos: Ids = (_id(self._tokenizer.eos_token_id, "eos"),)
