@@ -18,8 +18,9 @@ import pyarrow.parquet as pq
 import yaml
 
 from extractor import text
-from schemas.enums import Status
+from schemas.enums import Split, Status
 from schemas.image_texts import IMAGE_TEXTS
+from schemas.truth import TRUTH
 
 OCR_SCHEMA = "imported"
 EVALUATED = ("test", "val", "dev_images")
@@ -160,6 +161,40 @@ def _values(lists: Iterable[Iterable[str]]) -> list[str]:
     for value, _ in sorted(counted.items(), key=lambda item: (-item[1], item[0])):
         spelt.setdefault(text.keys(value), value)
     return sorted(spelt.values())
+
+
+def write_truth(folder: Folder, held_out: pd.Series, file: Path) -> None:
+    """The held-out rows as schemas.truth, of split `test`; a value in no text of the folder stands nowhere."""
+    packs = _packs(folder)
+    rows = []
+    for _, row in folder.rows[held_out].iterrows():
+        page = {"title": [row["title"] or ""], "bullets": row["bullets"], "pack": [packs.get(row["image"], "")]}
+        stands = "nowhere" if len(row["values"]) else "unknown"
+        for value in row["values"]:
+            places = (
+                place
+                for place, texts in page.items()
+                if any(text.find(text.keys(value), text.keys(content)) is not None for content in texts)
+            )
+            stands = next(places, stands)
+        cell = {name: row[name] for name in ("product_id", "attribute", "product_type")}
+        rows.append({**cell, "values": list(row["values"]), "stands": stands, "split": str(Split.TEST)})
+    file.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows, schema=TRUTH.schema), file)
+
+
+def _packs(folder: Folder) -> dict[str, str]:
+    """What is printed on each picture of the folder's ready OCR."""
+    if folder.ocr is None:
+        return {}
+    with folder.ocr.open(encoding="utf-8") as lines:
+        read = [json.loads(line) for line in lines]
+    return {
+        row["image"] if "image" in row else f"no-picture/{row['product_id']}": " ".join(
+            line["text"] for line in row["ocr"]
+        )
+        for row in read
+    }
 
 
 def write_ocr(folder: Folder, file: Path) -> int:

@@ -45,6 +45,12 @@ class Flow:
 
     def run(self, *steps: str) -> None:
         """Run jobs, in one process and one Spark session; a failed job ends the benchmark with its exit code."""
+        flags = [*(part for file in self.conf for part in ("--conf", file))]
+        flags += [part for override in self.settings() for part in ("--set", override)]
+        nightly.main([*flags, "--day", DAY, *steps])
+
+    def settings(self) -> list[str]:
+        """What is laid over its conf files: where things lie, then what the operator added."""
         own = {
             "warehouse": self.warehouse,
             "ingest.source": "real_data",
@@ -62,10 +68,7 @@ class Flow:
                 "ingest.image_texts.format": "parquet",
                 "ingest.image_texts.ocr_schema": data_folder.OCR_SCHEMA,
             }
-        flags = [*(part for file in self.conf for part in ("--conf", file))]
-        flags += [part for key, value in own.items() for part in ("--set", f"{key}={value}")]
-        flags += [part for override in self.overrides for part in ("--set", override)]
-        nightly.main([*flags, "--day", DAY, *steps])
+        return [*(f"{key}={value}" for key, value in own.items()), *self.overrides]
 
     def table(self, name: str, columns: Sequence[str]) -> pd.DataFrame:
         """A table of the warehouse."""

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_type_hints
 import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError, create_model
 
-from extractor import augment, components, training
+from extractor import augment, components, pretraining, training
 from extractor.errors import ConfigError
 from extractor.images import Config as Images
 from extractor.labels import Config as Labels
@@ -151,6 +151,8 @@ class Train:
     """Local folder of resumable state and exported inputs."""
     promote: bool
     """Make the new version champion at once; the first version of a name always is."""
+    start_from: str
+    """Registered name of a pretrained model (python -m jobs.pretrain) whose weights are the start; empty: none."""
     processes: int
     """Processes that learn together by torchrun, one a GPU; 1 learns within the job."""
     augment: augment.Config
@@ -272,6 +274,7 @@ class Conf:
     read_images: ReadImages
     label: Labels
     model: Component
+    pretrain: pretraining.Config
     train: Train
     registry: Registry
     enrich: Enrich

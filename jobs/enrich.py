@@ -18,25 +18,21 @@ from functools import partial
 from typing import NamedTuple
 
 from pyspark import Accumulator
-from pyspark.errors import AnalysisException, ParseException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from extractor import vocabulary
-from extractor.errors import ConfigError, ContractError
+from extractor.errors import ContractError
 from extractor.records import DEFINITIONS, Definition
-from jobs import answers, choosing, inputs, pinned, progress, quarantine, runs, vocabularies
+from jobs import answers, catalogue, choosing, inputs, pinned, progress, quarantine, runs, vocabularies
+from jobs.catalogue import Catalogue
 from jobs.choosing import Attribute
 from jobs.inputs import ROUTE, Range
 from jobs.pinned import Pinned
-from jobs.tables import Tables
 from jobs.workers import asking
 from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
 from schemas.enums import State
-from schemas.image_features import IMAGE_FEATURES
-from schemas.image_texts import IMAGE_TEXTS
 from schemas.predictions import PREDICTIONS
-from schemas.product_pictures import PRODUCT_PICTURES
 from schemas.products import PRODUCTS
 from schemas.vocabularies import VOCABULARIES
 
@@ -44,16 +40,6 @@ SAMPLED_PAIRS = 1_000_000
 """Pairs whose route keys are collected, at most about, to cut a work list into chunks."""
 SMALLEST_TASK = 1024 * 1024
 """Bytes; the setting that sizes our scan also cuts the reading of Delta's log, which must not fall to crumbs."""
-
-
-class Catalogue(NamedTuple):
-    """The tables that are read, each at one version."""
-
-    products: DataFrame
-    pictures: DataFrame
-    texts: DataFrame
-    features: DataFrame
-    definitions: DataFrame
 
 
 class Work(NamedTuple):
@@ -68,44 +54,23 @@ class Work(NamedTuple):
 def main(argv: Sequence[str] | None = None) -> None:
     """The story of the job."""
     with runs.job("enrich", argv, doc=__doc__) as job:
-        catalogue = read(job.tables, where=job.conf.enrich.where)
-        definitions = answers.records(catalogue.definitions)
+        known = catalogue.read(job.tables, where=job.conf.enrich.where)
+        definitions = answers.records(known.definitions)
         mine = choosing.questions(job.conf.publish.models, job.conf.enrich.model, definitions)
-        requested = count_requested(job, catalogue.products, definitions, mine)
+        requested = count_requested(job, known.products, definitions, mine)
         model = pinned.pin(job.conf)
         job.model_version = model.version
-        pinned.check(model, pinned.in_use(job.conf), texts=catalogue.texts, features=catalogue.features)
-        work = remaining(job, catalogue, mine, model)
+        pinned.check(model, pinned.in_use(job.conf), texts=known.texts, features=known.features)
+        work = remaining(job, known, mine, model)
         if work.num_pairs:
             store_options(job, definitions)
-            answer(job, model, work, catalogue.features, definitions)
+            answer(job, model, work, known.features, definitions)
         work.rows.unpersist()
         num_answers, num_errors = count_answers(job)
         # From all answers that landed, so also those of a run that died before this line.
         quarantine.add(job, unreadable(job.tables.read_or_empty(PREDICTIONS)), part="answers")
         job.counts |= {"requested": requested, "already_answered": requested - work.num_pairs}
         job.counts |= {"predicted": num_answers, "errors": num_errors}
-
-
-def read(tables: Tables, *, where: str = "") -> Catalogue:
-    """What stands in the warehouse now; a catalogue may have no pictures, but it has products and definitions."""
-    products = tables.read(PRODUCTS).where("is_current")
-    return Catalogue(
-        products=wanted(products, where) if where else products,
-        pictures=tables.read_or_empty(PRODUCT_PICTURES),
-        texts=tables.read_or_empty(IMAGE_TEXTS),
-        features=tables.read_or_empty(IMAGE_FEATURES),
-        definitions=tables.read(ATTRIBUTE_DEFINITIONS),
-    )
-
-
-def wanted(products: DataFrame, where: str) -> DataFrame:
-    """The products that an operator's condition names."""
-    try:
-        return products.where(where)
-    except (ParseException, AnalysisException) as error:
-        found = f"{where} ({error.getCondition() or 'not understood'})"
-        raise ConfigError("enrich.where", found, f"SQL over {', '.join(products.columns)}") from error
 
 
 def count_requested(
@@ -130,15 +95,15 @@ def count_requested(
     return requested
 
 
-def remaining(job: runs.Job, catalogue: Catalogue, mine: Sequence[Attribute], model: Pinned) -> Work:
+def remaining(job: runs.Job, known: Catalogue, mine: Sequence[Attribute], model: Pinned) -> Work:
     """The pairs without an answer of this model version to this input, kept at hand: every chunk reads them."""
-    pages = inputs.pages(catalogue.products, catalogue.pictures, catalogue.texts, catalogue.features, model.reads)
-    known = answers_of(job.tables.read_or_empty(PREDICTIONS), model, decode_config(job))
-    definitions = choosing.only(catalogue.definitions, mine)
-    rows = inputs.unanswered(inputs.ask(pages, definitions), known).persist()
+    pages = inputs.pages(known.products, known.pictures, known.texts, known.features, model.reads)
+    answered = answers_of(job.tables.read_or_empty(PREDICTIONS), model, decode_config(job))
+    definitions = choosing.only(known.definitions, mine)
+    rows = inputs.unanswered(inputs.ask(pages, definitions), answered).persist()
     num_pairs, content = inputs.content(rows)
     if num_pairs and model.reads.features:
-        num_foreign = inputs.under_other_schemas(rows, catalogue.features, model.reads).distinct().count()
+        num_foreign = inputs.under_other_schemas(rows, known.features, model.reads).distinct().count()
         if num_foreign:
             job.say(f"{num_foreign:,} products have features, but none of {model.reads.features!r}: asked without them")
     return Work(rows, num_pairs, content)

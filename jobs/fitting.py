@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 
 from extractor import augment, checkpoint, training
 from extractor.errors import ModelError
-from extractor.models.base import Model, Trainable
+from extractor.models.base import Model, Pretrainable, Trainable
 from extractor.records import DEFINITIONS, Definition, Example
 from jobs import config, lessons, progress
 from schemas.enums import Split
@@ -96,6 +96,11 @@ def save(folder: Path, model: Model, card: checkpoint.Card) -> None:
 def learns(model: Model) -> TypeGuard[Trainable]:
     """Whether there are weights to fit; Word Matching only counts."""
     return hasattr(model, "loss")
+
+
+def pretrains(model: Model) -> TypeGuard[Pretrainable]:
+    """Whether the weights of a model that learnt other tasks are a start."""
+    return hasattr(model, "inherit")
 
 
 def teller(say: Callable[[str], None]) -> Callable[[training.Progress], None]:

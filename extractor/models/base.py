@@ -81,3 +81,10 @@ class Trainable(Model, Protocol):
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         """Optimiser groups with `params` and `lr_scale`, the share of the base learning rate."""
+
+
+class Pretrainable(Trainable, Protocol):
+    """A model whose weights may first learn other tasks (extractor/pretraining.py)."""
+
+    def inherit(self, other: Any) -> None:
+        """Start from the weights of another of its kind; ModelError where sizes differ."""

@@ -432,6 +432,24 @@ class Model:
         }:
             self._take(self.knowledge._replace(definitions=tuple(definitions)))
 
+    def inherit(self, other: Self) -> None:
+        """Start from the weights of an MXT that learnt other tasks of the same catalogue.
+
+        Which pieces have an embedding of their own, and what was measured of pictures, stays as it is here.
+        """
+        mine = self.network.state_dict()
+        for name, weight in other.network.state_dict().items():
+            if name in ("feature_mean", "feature_FI", "table.place", "table.own.weight"):
+                continue
+            if name not in mine or mine[name].shape != weight.shape:
+                found = "none" if name not in mine else f"shape {tuple(mine[name].shape)}"
+                raise ModelError(f"weight {name} to start from", f"shape {tuple(weight.shape)}", f"{found}, as here")
+            mine[name].copy_(weight)
+        rows = {piece: row for row, piece in enumerate(other.learnt.pieces, start=1)}
+        for row, piece in enumerate(self.learnt.pieces, start=1):
+            if piece in rows:
+                mine["table.own.weight"][row] = other.network.state_dict()["table.own.weight"][rows[piece]]
+
     @property
     def module(self) -> nn.Module:
         """The weights."""

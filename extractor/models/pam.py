@@ -58,6 +58,8 @@ class Config:
     """Vectors of single words: OCR, vocabulary, questions (S0: fastText)."""
     learnt_words: int = 0
     """Words, the most frequent of training pages, that have an embedding of their own beside the encoders'; 0: none."""
+    learnt_rate: float = 1.0
+    """Multiplies the learning rate of those embeddings: most words come seldom, so each learns in few steps."""
     width: int = 192
     """Model width D (S0 Table 3: 768)."""
     layers: int = 2
@@ -170,12 +172,12 @@ class Network(nn.Module):
         text_BMX = batch.text_BMX
         if self.text_encoder is not None:
             text_BMX = bert.states(self.text_encoder, batch.piece_BX, batch.piece_word_BX)
-        own_BM, own_BN = batch.own_BK.tensor_split([batch.text_absent_BM.shape[1]], dim=1)
+        own_BMD, own_BND = self.slots.owned(batch.own_BK).tensor_split([batch.text_absent_BM.shape[1]], dim=1)
         rows = [
-            self.slots.words(text_BMX, own_BM),
+            self.slots.words(text_BMX, own_BMD),
             self.slots.regions(batch.region_BOV, batch.region_box_BO4),
             self.slots.tokens(
-                batch.ocr_word_BNF, batch.ocr_phoc_BNP, batch.ocr_visual_BNV, batch.ocr_place_BN7, own_BN
+                batch.ocr_word_BNF, batch.ocr_phoc_BNP, batch.ocr_visual_BNV, batch.ocr_place_BN7, own_BND
             ),
         ]
         absent = [batch.text_absent_BM, batch.region_absent_BO, batch.ocr_absent_BN]
@@ -437,7 +439,7 @@ class Model:
         groups = (
             {"params": fresh, "lr_scale": 1.0},
             {"params": pretrained, "lr_scale": self.config.tuned_rate},
-            {"params": rare, "lr_scale": 1.0, "weight_decay": 0.0},
+            {"params": rare, "lr_scale": self.config.learnt_rate, "weight_decay": 0.0},
         )
         return [group for group in groups if group["params"]]
 

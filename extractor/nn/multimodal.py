@@ -62,13 +62,20 @@ class Slots(nn.Module):
         if self.own is not None:
             nn.init.zeros_(self.own.weight)
 
-    def words(self, text_BMX: Tensor, own_BM: Tensor) -> Tensor:
-        """x_text [B, M, D]; `own` numbers the words that have an embedding of their own, 0 has none."""
-        row_BMD: Tensor = self.text(text_BMX)
-        return row_BMD + self._own(own_BM)
+    def owned(self, own_BK: Tensor) -> Tensor:
+        """[B, K, D] of the words that have an embedding of their own, by number; zeros for 0, which has none.
 
-    def _own(self, own: Tensor) -> Tensor | float:
-        return 0.0 if self.own is None else self.dropout(self.own(own))
+        All at once: each look-up costs a gradient of the whole table.
+        """
+        if self.own is None:
+            return self.region_box.weight.new_zeros(*own_BK.shape, self.region_box.out_features)
+        own_BKD: Tensor = self.dropout(self.own(own_BK))
+        return own_BKD
+
+    def words(self, text_BMX: Tensor, own_BMD: Tensor) -> Tensor:
+        """x_text [B, M, D]."""
+        row_BMD: Tensor = self.text(text_BMX)
+        return row_BMD + own_BMD
 
     def regions(self, region_BOV: Tensor, box_BO4: Tensor) -> Tensor:
         """x_obj [B, O, D]."""
@@ -79,11 +86,11 @@ class Slots(nn.Module):
         return row_BOD
 
     def tokens(
-        self, word_BNF: Tensor, phoc_BNP: Tensor, visual_BNV: Tensor, place_BN7: Tensor, own_BN: Tensor
+        self, word_BNF: Tensor, phoc_BNP: Tensor, visual_BNV: Tensor, place_BN7: Tensor, own_BND: Tensor
     ) -> Tensor:
         """x_ocr [B, N, D]: meaning, spelling, look and place."""
         parts = (F.normalize(word_BNF, dim=-1, eps=1e-12), F.normalize(phoc_BNP, dim=-1, eps=1e-12))
         feature_BNI = torch.cat([*parts, self.ocr_detected(visual_BNV)], dim=-1)
         seen_BND = self.ocr_norm(self.ocr(feature_BNI))
         row_BND: Tensor = self.dropout(seen_BND + self.ocr_place_norm(self.ocr_place(place_BN7)))
-        return row_BND + self._own(own_BN)
+        return row_BND + own_BND
