@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeGuard
 
 from pydantic import TypeAdapter
 
-from extractor import augment, checkpoint, training
+from extractor import augment, checkpoint, components, training
 from extractor.errors import ModelError
 from extractor.models.base import Model, Pretrainable, Trainable
 from extractor.records import DEFINITIONS, Definition, Example
@@ -101,6 +101,12 @@ def learns(model: Model) -> TypeGuard[Trainable]:
 def pretrains(model: Model) -> TypeGuard[Pretrainable]:
     """Whether the weights of a model that learnt other tasks are a start."""
     return hasattr(model, "inherit")
+
+
+def pretrainable() -> str:
+    """The components whose weights may start so, for messages."""
+    kinds = {name: components.offered("models", name, key="model.name") for name in components.names("models")}
+    return ", ".join(name for name, kind in kinds.items() if pretrains(kind))
 
 
 def teller(say: Callable[[str], None]) -> Callable[[training.Progress], None]:

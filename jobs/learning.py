@@ -69,7 +69,7 @@ def learn(
 def inherit(model: Model, start: Path, name: str) -> None:
     """Take over the weights of a pretrained model; one of another component is refused."""
     if not fitting.pretrains(model):
-        raise ModelError(f"model {name!r}", "no way to start from a pretrained one", "mxt, or train.start_from: ''")
+        raise ModelError(f"model {name!r}", "no way to start from a pretrained one", f"one of {fitting.pretrainable()}")
     loaded = checkpoint.load(start, device="cpu")
     if loaded.card.model != name:
         raise ModelError(f"pretrained model at {start}", f"a {loaded.card.model}", f"a {name}, as model.name says")

@@ -86,7 +86,7 @@ def check(conf: config.Conf) -> None:
     """Refuse what cannot pretrain before anything is read."""
     kind = components.offered("models", conf.model.name, key="model.name")
     if not fitting.pretrains(kind):
-        raise ConfigError("model.name", conf.model.name, "a model that can start from a pretrained one: mxt")
+        raise ConfigError("model.name", conf.model.name, f"one that can be pretrained: {fitting.pretrainable()}")
     if conf.train.processes > 1:
         raise ConfigError("train.processes", conf.train.processes, "1: pretraining learns in one process")
 

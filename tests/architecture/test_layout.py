@@ -15,7 +15,19 @@ ROOT = Path(__file__).resolve().parents[2]
 CODE = sorted(
     path for folder in ("schemas", "extractor", "jobs", "benchmarks", "tests") for path in (ROOT / folder).rglob("*.py")
 )
-STEPS = ("sample", "ingest", "read_images", "label", "train", "enrich", "calibrate", "publish", "evaluate", "report")
+STEPS = (
+    "sample",
+    "ingest",
+    "read_images",
+    "label",
+    "pretrain",
+    "train",
+    "enrich",
+    "calibrate",
+    "publish",
+    "evaluate",
+    "report",
+)
 
 
 def relative(path: Path) -> str:
@@ -61,6 +73,19 @@ def test_every_component_offers_a_config_and_its_class(folder):
 @pytest.mark.parametrize("job", STEPS)
 def test_every_job_is_in_the_readme(job):
     assert f"jobs.{job}" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "jobs").rglob("*.py")), ids=relative)
+def test_no_job_knows_which_model_it_runs(path):
+    names = {f"extractor.models.{name}" for name in components.names("models")}
+    imported = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            imported |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            imported |= {f"{node.module}.{alias.name}" for alias in node.names} | {str(node.module)}
+
+    assert not imported & names
 
 
 def test_the_page_about_tables_is_what_the_contracts_print():
