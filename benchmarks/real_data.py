@@ -20,10 +20,12 @@ from deltalake import DeltaTable
 
 from benchmarks import data_folder
 from extractor import metrics
-from jobs import nightly
+from jobs import nightly, pretrain
 from schemas.enums import State
 
 DAY = "2026-01-15"
+PRETRAINED = f"facetmill{pretrain.SUFFIX}"
+"""What --pretrain registers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +95,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         if asked.folds > 1:
             shutil.copytree(pictures.warehouse, part.warehouse)
         prepare(asked, folder, part, held_out, updated_at="2026-01-02")
-        part.run("ingest", "read_images", "label", "train", f"enrich:{only(folder.rows[held_out], part.work)}")
+        first = ("pretrain",) if asked.pretrain else ()
+        ask = f"enrich:{only(folder.rows[held_out], part.work)}"
+        part.run("ingest", "read_images", "label", *first, "train", ask)
         parts.append(scored(folder.rows[held_out], part, match=asked.match))
     cells = pd.concat(parts, ignore_index=True)
     others = None if asked.against is None else read_cells(asked.against, folder, match=asked.match)
@@ -123,6 +127,9 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--max-taught", type=int, help="at most so many products teach (a seeded sample)")
     parser.add_argument("--match", choices=("exact", "keys"), default="exact", help="when two values are the same")
     parser.add_argument("--against", type=Path, help="Parquet of another run on the same cells, to compare with")
+    parser.add_argument(
+        "--pretrain", type=int, default=0, metavar="STEPS", help="of python -m jobs.pretrain before the training"
+    )
     parser.add_argument("--seed", type=int, default=0, help="of folds and samples")
     parser.add_argument("--work", type=Path, default=Path("demo/real_data"), help="folder for the warehouses")
     return parser.parse_args(argv)
@@ -132,7 +139,9 @@ def flow(asked: argparse.Namespace, folder: data_folder.Folder, work: Path, ocr:
     """The jobs in a folder of their own."""
     conf = ("conf/local.yaml", "conf/real_data.yaml", *asked.conf)
     pictured = ocr is not None or bool(folder.rows["image"].notna().any())
-    return Flow(work=work, conf=conf, overrides=tuple(asked.set), pictures=folder.path, pictured=pictured, ocr=ocr)
+    first = (f"pretrain.steps={asked.pretrain}", f"train.start_from={PRETRAINED}") if asked.pretrain else ()
+    overrides = ("train.name=facetmill", "enrich.model=facetmill", *first, *asked.set)
+    return Flow(work=work, conf=conf, overrides=overrides, pictures=folder.path, pictured=pictured, ocr=ocr)
 
 
 def prepare(
@@ -214,6 +223,7 @@ def summary(
         "machine": f"{platform.processor() or platform.machine()}, {platform.system()}",
         **figures(cells),
         "seconds_training": round(float(seconds.get("train", 0.0)), 1),
+        "seconds_pretraining": round(float(seconds.get("pretrain", 0.0)), 1),
         "seconds_prediction": round(float(seconds.get("enrich", 0.0)), 1),
         "by_attribute": {name: figures(group) for name, group in cells.groupby("attribute")},
         "by_support": {name: figures(group) for name, group in cells.groupby(cells["support"].fillna("none"))},
@@ -224,6 +234,7 @@ def summary(
 def task(asked: argparse.Namespace) -> list[str]:
     """The flags that say what was asked, where they are not the usual ones."""
     flags = {"--closed": asked.closed, "--max-taught": asked.max_taught, "--family-separator": asked.family_separator}
+    flags["--pretrain"] = asked.pretrain
     return [name if value is True else f"{name} {value}" for name, value in flags.items() if value]
 
 

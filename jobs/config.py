@@ -303,9 +303,13 @@ def load(files: Sequence[str], overrides: Sequence[str] = ()) -> Conf:
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any], at: tuple[str, ...] = ()) -> dict[str, Any]:
-    """`over` wins key by key; a component under another name starts anew, without its predecessor's settings."""
+    """`over` wins key by key; a component under another name starts anew, without its predecessor's settings.
+
+    A component may be given by its name alone: `--set model=mxt`.
+    """
     merged = dict(base)
-    for key, value in over.items():
+    for key, given in over.items():
+        value = {"name": given} if (*at, key) in COMPONENTS and isinstance(given, str) else given
         old = merged.get(key)
         if isinstance(old, Mapping) and isinstance(value, Mapping) and not _renamed(old, value, (*at, key)):
             merged[key] = merge(old, value, (*at, key))

@@ -67,6 +67,13 @@ def test_a_later_file_wins_key_by_key_and_a_set_wins_last(tmp_path):
     assert (conf.enrich.task_products, conf.enrich.device, conf.enrich.api) == (3, "cpu", "pandas")
 
 
+def test_a_component_may_be_given_by_its_name_alone():
+    short = config.load([config.BASE], ["model.width=96", "model=mxt", "read_images.regions=cells"])
+    whole = config.load([config.BASE], ["model.name=mxt", "read_images.regions.name=cells"])
+
+    assert (short.model, short.read_images) == (whole.model, whole.read_images)
+
+
 def test_a_component_under_another_name_starts_without_its_predecessors_settings():
     base = {"read_images": {"ocr": {"name": "rapidocr", "side": 480}}, "train": {"name": "facetmill", "promote": False}}
 
