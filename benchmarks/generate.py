@@ -46,7 +46,8 @@ WIDEST = 256
 PIECES = 2000
 LOOP = training.Config(
     steps=300, batch_products=8, lr=1e-3, betas=(0.9, 0.98), weight_decay=0.01, warmup_share=0.06, final_lr_share=0.02,
-    lr_drops=(), clip=1.0, seed=0, balance=1.0, balance_over="types", evaluate_every=10_000, patience=0, keep="last",
+    lr_drops=(), clip=1.0, seed=0, balance=1.0, balance_over="types", pictured=0.0, evaluate_every=10_000,
+    patience=0, keep="last",
     checkpoint_every=10_000, max_seconds=0, device="cpu", bf16=False, threads=1, num_workers=0, keep_encoded=True,
 )  # fmt: skip
 

@@ -4,8 +4,11 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from extractor.records import Example
+
+Shares = npt.NDArray[np.float64]
 
 WINDOW = 16
 """Training batches whose products are sorted together: enough for even lengths, little enough to stay shuffled."""
@@ -30,26 +33,37 @@ def by_length(lengths: Sequence[int], *, max_products: int, max_tokens: int) -> 
 
 
 def of_epoch(
-    lengths: Sequence[int], groups: Sequence[str], *, batch_products: int, temperature: float, seed: int, epoch: int
+    lengths: Sequence[int], shares: Shares | None, *, batch_products: int, seed: int, epoch: int
 ) -> list[list[int]]:
     """The batches of one epoch: a pure function of its arguments, so a resumed run needs no sampler state.
 
-    At temperature 1 every product comes once. Above it products are drawn with replacement, a group of n with
-    probability ~ n^(1/temperature): rare groups come more often.
+    Without `shares` every product comes once; with them as many products are drawn with replacement.
     """
     generator = np.random.default_rng([seed, epoch])
     num_products = len(lengths)
-    if temperature == 1:
+    if shares is None:
         order = generator.permutation(num_products)
     else:
-        order = generator.choice(num_products, num_products, p=_shares(groups, temperature))
+        order = generator.choice(num_products, num_products, p=shares)
     window = batch_products * WINDOW
     by_window = np.lexsort((np.asarray(lengths)[order], np.arange(num_products) // window))
     batches = [batch.tolist() for batch in np.array_split(order[by_window], math.ceil(num_products / batch_products))]
     return [batches[place] for place in generator.permutation(len(batches))]
 
 
-def _shares(groups: Sequence[str], temperature: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def balanced(groups: Sequence[str], temperature: float) -> Shares:
+    """What share of the draws each product has where a group of n is drawn with probability ~ n^(1/temperature).
+
+    At 1 all products are equal; above it rare groups come more often.
+    """
     _, group, count = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
     share = count[group] ** (1 / temperature - 1)  # n^(1/T) for the group is n^(1/T - 1) for each of its n products
     return np.asarray(share / share.sum(), dtype=np.float64)
+
+
+def favoured(shares: Shares, members: npt.NDArray[np.bool_], part: float) -> Shares:
+    """The same, but some products have a fixed part of all draws; without any, or without others, nothing changes."""
+    own = float(shares[members].sum())
+    if not 0 < own < 1:
+        return shares
+    return np.where(members, shares * part / own, shares * (1 - part) / (1 - own))

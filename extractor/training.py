@@ -60,6 +60,9 @@ class Config:
     """Temperature of sampling over what balance_over names: 1 takes products as they come, more favours the rare."""
     balance_over: Literal["types", "answers"]
     """What `balance` counts: product types, with and without picture apart, or the rarest answer of each product."""
+    pictured: float
+    """Part of all draws that falls on products with a picture, 0..1, where few of those that teach have one and those
+    to be asked do; 0 leaves it to chance."""
     evaluate_every: int
     """Steps between two looks at the validation examples."""
     patience: int
@@ -86,6 +89,8 @@ class Config:
         for key in ("steps", "batch_products", "lr", "clip", "balance", "evaluate_every", "checkpoint_every"):
             if not getattr(self, key) > 0:
                 raise ConfigError(key, getattr(self, key), "a number above 0")
+        if not 0 <= self.pictured < 1:
+            raise ConfigError("pictured", self.pictured, "a share from 0 to below 1")
 
 
 HOW = ("checkpoint_every", "device", "threads", "num_workers", "keep_encoded")
@@ -155,6 +160,16 @@ def fit(
             world=world,
         )
         return run.finish()
+
+
+def _shares(examples: Sequence[Example], config: Config) -> batches.Shares | None:
+    """What part of the draws each product has; None where all come once an epoch."""
+    if config.balance == 1 and not config.pictured:
+        return None
+    shares = batches.balanced(_groups(examples, over=config.balance_over), config.balance)
+    if config.pictured:
+        shares = batches.favoured(shares, np.array([bool(example.pictures) for example in examples]), config.pictured)
+    return shares
 
 
 def _groups(examples: Sequence[Example], *, over: str) -> list[str]:
@@ -286,16 +301,15 @@ class _Run:
         """The batches that the run has still to see, over all processes."""
         config, at = self.config, self.position
         lengths = [batches.length(example) for example in self.train]
-        groups = _groups(self.train, over=config.balance_over)
+        shares = _shares(self.train, config)
         an_epoch = math.ceil(len(self.train) / config.batch_products)
         if len(self.train) // an_epoch < self.world.size:
             raise ConfigError("batch_products", config.batch_products, f"one for each of {self.world.size} processes")
         epochs = (
             batches.of_epoch(
                 lengths,
-                groups,
+                shares,
                 batch_products=config.batch_products,
-                temperature=config.balance,
                 seed=config.seed,
                 epoch=epoch,
             )

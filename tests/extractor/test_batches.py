@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from extractor import batches
@@ -41,7 +42,8 @@ def test_no_product_is_no_batch():
 
 
 def epoch(lengths, groups, *, temperature=1.0, number=0):
-    return batches.of_epoch(lengths, groups, batch_products=4, temperature=temperature, seed=0, epoch=number)
+    shares = None if temperature == 1 else batches.balanced(groups, temperature)
+    return batches.of_epoch(lengths, shares, batch_products=4, seed=0, epoch=number)
 
 
 def test_an_epoch_holds_every_product_once_in_batches_of_nearly_one_size():
@@ -71,3 +73,21 @@ def test_a_high_temperature_draws_rare_product_types_as_often_as_others(temperat
     drawn = Counter(groups[index] for batch in epoch([1] * 1000, groups, temperature=temperature) for index in batch)
 
     assert least <= drawn["rare"] <= most
+
+
+def test_favoured_products_have_their_part_of_all_draws_and_keep_their_order_among_themselves():
+    shares = batches.balanced(["a"] * 6 + ["b"] * 2, 2.0)
+    members = np.array([True, False] * 4)
+
+    favoured = batches.favoured(shares, members, 0.7)
+
+    assert favoured[members].sum() == pytest.approx(0.7)
+    assert favoured.sum() == pytest.approx(1.0)
+    assert favoured[members] / shares[members] == pytest.approx(np.full(4, 0.7 / shares[members].sum()))
+
+
+def test_without_favoured_products_or_without_others_nothing_changes():
+    shares = batches.balanced(["a"] * 4, 1.0)
+
+    for members in (np.zeros(4, np.bool_), np.ones(4, np.bool_)):
+        assert batches.favoured(shares, members, 0.7).tolist() == shares.tolist()

@@ -29,6 +29,7 @@ CONFIG = Config(
     seed=3,
     balance=1.0,
     balance_over="types",
+    pictured=0.0,
     evaluate_every=4,
     patience=0,
     checkpoint_every=3,
@@ -345,3 +346,15 @@ def test_balance_over_answers_shows_the_rare_answer_of_a_type_as_often_as_the_fr
 
     assert shares[0] == pytest.approx(0.1, abs=0.08)
     assert shares[1] == pytest.approx(0.5, abs=0.15)
+
+
+@pytest.mark.parametrize(("part", "least", "most"), [(0.0, 0.05, 0.15), (0.5, 0.4, 0.6)])
+def test_products_with_a_picture_have_the_part_of_the_draws_that_conf_gives_them(tmp_path, part, least, most):
+    one = products(1)[0]
+    picture = Picture(position=0, image_hash="i")
+    given = [replace(one, product_id=f"{n}", pictures=(picture,) if n < 10 else ()) for n in range(100)]
+    model = Watched()
+
+    fit(model, given, [], replace(CONFIG, steps=100, pictured=part, keep_encoded=False), folder=tmp_path, report=silent)
+
+    assert least <= sum(bool(example.pictures) for example in model.shown) / len(model.shown) <= most
