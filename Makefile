@@ -31,7 +31,7 @@ demo: setup  ## the whole night on a sample catalogue that the project draws; MO
 	$(BIN)/python -m jobs.nightly --conf $(CONF) --day $(DAY) --plan $(MODEL)
 
 nightly: setup  ## the steps of the night on your own catalogue: make nightly CONF=conf/mine.yaml DAY=...
-	$(BIN)/python -m jobs.nightly --conf $(CONF) --day $(DAY) ingest read_images enrich calibrate publish
+	$(BIN)/python -m jobs.nightly --conf $(CONF) --day $(DAY) ingest read_images enrich calibrate publish report
 
 fmt: setup  ## format and mend what a machine can
 	$(BIN)/ruff format .
@@ -43,7 +43,7 @@ check: setup  ## formatting, lint, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-test: check  ## check, then the whole test-suite, in two processes of two cores each
+test: check  ## check, then all tests but the slow ones, in two processes
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 slow: setup  ## the tests that take minutes

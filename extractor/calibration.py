@@ -1,12 +1,13 @@
 """From raw scores to confidences, and from confidences to the thresholds of precision gates.
 
 A group (product type, attribute, support) has a dozen judged answers, so its calibration is a pooled logistic curve
-whose height is the group's own as far as its answers outweigh the pool (a prior worth so many answers). Precision
-above a threshold is estimated the same way: what was counted, and what the pool expects, by weight.
+whose height is the group's own as far as its answers outweigh the pool (a prior worth so many answers); the pool is the
+attribute over all product types, whose own height is found in the same way among all attributes. Precision above a
+threshold is estimated so, too: what was counted, and what the pool expects, by weight.
 """
 
 import json
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import NamedTuple, TypeVar
 
@@ -81,15 +82,19 @@ def fit(scores: npt.ArrayLike, right: npt.ArrayLike) -> Calibrator:
 
 
 def fit_groups(
-    groups: Sequence[Group], scores: npt.ArrayLike, right: npt.ArrayLike, *, prior_strength: float
-) -> tuple[Calibrator, Mapping[Group, Calibrator]]:
-    """The pooled curve, and for each group the same curve at its own height."""
+    groups: Sequence[Group],
+    scores: npt.ArrayLike,
+    right: npt.ArrayLike,
+    *,
+    pools: Callable[[Group], Calibrator],
+    prior_strength: float,
+) -> Mapping[Group, Calibrator]:
+    """For each group the curve of what it is pooled with, at the group's own height."""
     score, truth = np.asarray(scores, dtype=np.float64), np.asarray(right, dtype=bool)
-    pool = fit(score, truth)
     rows: dict[Group, list[int]] = {}
     for row, group in enumerate(groups):
         rows.setdefault(group, []).append(row)
-    return pool, {group: _shifted(pool, score[own], truth[own], prior_strength) for group, own in rows.items()}
+    return {group: _shifted(pools(group), score[own], truth[own], prior_strength) for group, own in rows.items()}
 
 
 def threshold(confidences: npt.ArrayLike, right: npt.ArrayLike, target: float, *, prior_strength: float) -> Threshold:

@@ -11,7 +11,7 @@ before it, so calibrating again appends nothing.
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from pyspark.sql import DataFrame, Window
@@ -124,17 +124,38 @@ def make(
     """A gate for each attribute of each product type and each support, with or without evidence."""
     for support in Support:
         pool = evidence[evidence["support"] == str(support)]
-        groups = list(zip(pool["product_type"], pool["attribute"], strict=True))
-        pooled, own = calibration.fit_groups(
-            groups, pool["score"], pool["right"], prior_strength=settings.prior_strength
-        )
+        curves = fitted(pool, prior_strength=settings.prior_strength)
         rows: Mapping[Any, pd.DataFrame] = dict(iter(pool.groupby(["product_type", "attribute"])))
         for definition in definitions:
             group = (definition.product_type, definition.attribute)
             judged_ones = rows.get(group, pool.iloc[:0])
             num = stated.get(group, 0)
-            made = gate(definition, support, own.get(group, pooled), judged_ones, settings, num_stated=num)
+            made = gate(definition, support, curves.of(*group), judged_ones, settings, num_stated=num)
             yield made | {"model_version": model_version}
+
+
+class Curves(NamedTuple):
+    """Calibrations of one support: of groups, of attributes over all product types, of everything."""
+
+    groups: Mapping[tuple[str, str], Calibrator]
+    attributes: Mapping[str, Calibrator]
+    everything: Calibrator
+
+    def of(self, product_type: str, attribute: str) -> Calibrator:
+        """The nearest that there is."""
+        return self.groups.get((product_type, attribute)) or self.attributes.get(attribute) or self.everything
+
+
+def fitted(pool: pd.DataFrame, *, prior_strength: float) -> Curves:
+    """Each group pooled with its attribute's other product types, each attribute with all others."""
+    score, right = pool["score"], pool["right"]
+    names, groups = list(pool["attribute"]), list(zip(pool["product_type"], pool["attribute"], strict=True))
+    everything = calibration.fit(score, right)
+    attributes = calibration.fit_groups(names, score, right, pools=lambda _: everything, prior_strength=prior_strength)
+    own = calibration.fit_groups(
+        groups, score, right, pools=lambda group: attributes[group[1]], prior_strength=prior_strength
+    )
+    return Curves(own, attributes, everything)
 
 
 def gate(

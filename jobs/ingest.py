@@ -48,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         types = sorted({definition["product_type"] for definition in defined})
         judged = judge(checked(feed, types, locale=conf.locale), tables.read_or_empty(PRODUCTS)).persist()
         num_later = count(job, judged)
+        refuse_if_all(job, judged)
 
         define(tables, defined)
         imports.write(job, texts, features)
@@ -87,6 +88,15 @@ def count(job: runs.Job, judged: DataFrame) -> int:
         raise ContractError(f"product feed {job.conf.ingest.products.path}", "no row", "at least one product")
     job.counts |= {fate: by_fate.get(fate, 0) for fate in FATES}
     return sum(row.later for row in found)
+
+
+def refuse_if_all(job: runs.Job, judged: DataFrame) -> None:
+    """A feed of which no row can be used is one mistake, not many: it is told of one row, all are in quarantine."""
+    if job.counts["quarantined"] == job.counts["rows"]:
+        quarantine.add(job, refused(judged), part="products")
+        reason = judged.select("problem").orderBy("problem").first()
+        found = f"all {job.counts['rows']:,} rows quarantined, one of them for: {reason and reason.problem}"
+        raise ContractError(f"product feed {job.conf.ingest.products.path}", found, "rows that can be used")
 
 
 def define(tables: Tables, defined: list[dict[str, Any]]) -> None:

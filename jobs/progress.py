@@ -6,23 +6,49 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+QUIET = 15.0
+"""Seconds without a line after which a job says that it is at work."""
+_told = [time.monotonic()]
+"""When the last line was printed."""
+
 
 def say(job: str, text: str) -> None:
     """One line about a job."""
+    _told[0] = time.monotonic()
     print(f"[{job}] {text}", file=sys.stderr, flush=True)  # noqa: T201  # the one place that speaks to the operator
+
+
+@contextmanager
+def alive(job: str, doing: Callable[[], str], *, quiet: float = QUIET) -> Iterator[None]:
+    """Say what a silent job is doing while the body runs."""
+    start = time.monotonic()
+
+    def line_if_quiet() -> None:
+        if time.monotonic() - _told[0] >= quiet:
+            say(job, f"at work for {time.monotonic() - start:.0f} s{doing()}")
+
+    with _every(f"{job}-alive", quiet / 3, line_if_quiet):
+        yield
 
 
 @contextmanager
 def ticking(job: str, things: str, total: int, done: Callable[[], int], *, every: float = 10.0) -> Iterator[None]:
     """Say how far `done()` has come while the body runs, every few seconds."""
-    stop = threading.Event()
     start = time.monotonic()
+    with _every(f"{job}-progress", every, lambda: say(job, line(things, done(), total, time.monotonic() - start))):
+        yield
 
-    def tick() -> None:
-        while not stop.wait(every):
-            say(job, line(things, done(), total, time.monotonic() - start))
 
-    thread = threading.Thread(target=tick, name=f"{job}-progress", daemon=True)
+@contextmanager
+def _every(name: str, seconds: float, work: Callable[[], None]) -> Iterator[None]:
+    """Do some work again and again, in a thread, while the body runs."""
+    stop = threading.Event()
+
+    def again() -> None:
+        while not stop.wait(seconds):
+            work()
+
+    thread = threading.Thread(target=again, name=name, daemon=True)
     thread.start()
     try:
         yield

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from functools import partial
 from uuid import uuid4
 
 from py4j.protocol import Py4JJavaError
@@ -65,7 +66,8 @@ def job(
     )
     clock = time.monotonic()
     try:
-        yield running
+        with progress.alive(name, partial(_at_work, spark)):
+            yield running
     except CatalogError as error:
         _record(running, clock, RunStatus.FAILED, str(error))
         raise _stop(name, error) from error
@@ -78,6 +80,16 @@ def job(
     _record(running, clock, RunStatus.SUCCEEDED, None)
     counts = ", ".join(f"{key} {value:,}" for key, value in running.counts.items())
     running.say(f"done in {time.monotonic() - clock:.1f} s" + (f": {counts}" if counts else ""))
+
+
+def _at_work(spark: SparkSession) -> str:
+    """The Spark stages that run now, with their tasks; empty between them."""
+    tracker = spark.sparkContext.statusTracker()
+    stages = [stage for at in tracker.getActiveStageIds() if (stage := tracker.getStageInfo(at)) is not None]
+    if not stages:
+        return ""
+    done, num = sum(stage.numCompletedTasks for stage in stages), sum(stage.numTasks for stage in stages)
+    return f", {done:,} of {num:,} tasks of {', '.join(stage.name for stage in stages)}"
 
 
 def said_by_worker(error: PySparkException | Py4JJavaError) -> str | None:

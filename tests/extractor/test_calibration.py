@@ -62,7 +62,7 @@ def test_a_group_leaves_the_pool_as_its_answers_outweigh_the_prior(num, low, hig
     pooled_right = np.arange(1_000) % 10 < 7  # the pool: 70 % right whatever the score
     own_right = np.arange(num) % 10 < 3  # the group: 30 %
 
-    pool, own = calibration.fit_groups(
+    pool, own = fitted(
         ["pool"] * 100_000 + ["own"] * num,
         np.full(100_000 + num, 0.8),
         np.append(np.tile(pooled_right, 100), own_right),
@@ -73,10 +73,16 @@ def test_a_group_leaves_the_pool_as_its_answers_outweigh_the_prior(num, low, hig
     assert low - 0.01 <= confidence <= high + 0.01
 
 
+def fitted(groups, scores, right, *, prior_strength):
+    """The pooled curve, and each group's."""
+    pool = calibration.fit(scores, right)
+    return pool, calibration.fit_groups(groups, scores, right, pools=lambda _: pool, prior_strength=prior_strength)
+
+
 def test_a_group_of_certain_errors_stays_finite():
     scores, right = np.full(60, 1.0), np.append(np.ones(50, dtype=bool), np.zeros(10, dtype=bool))
 
-    _, own = calibration.fit_groups(["good"] * 50 + ["bad"] * 10, scores, right, prior_strength=0.0)
+    _, own = fitted(["good"] * 50 + ["bad"] * 10, scores, right, prior_strength=0.0)
 
     assert own["bad"]([1.0])[0] < 0.01
     assert own["good"]([1.0])[0] > 0.99
@@ -149,7 +155,7 @@ def test_gates_from_noisy_sellers_keep_their_promise_on_the_truth(accuracy):
         accuracies = rng.beta(accuracy * 12, (1 - accuracy) * 12, 26)
         groups = [judged(rng, 12, accuracy=own, noise=0.05) for own in accuracies]
         scores, says = np.concatenate([g[0] for g in groups]), np.concatenate([g[2] for g in groups])
-        _, own = calibration.fit_groups(np.repeat(range(26), 12).tolist(), scores, says, prior_strength=20.0)
+        _, own = fitted(np.repeat(range(26), 12).tolist(), scores, says, prior_strength=20.0)
         for group, (score, _, said) in enumerate(groups):
             gate = calibration.threshold(own[group](score), said, 0.9, prior_strength=20.0)
             if gate.threshold is not None:

@@ -44,6 +44,34 @@ def made(frame, *definitions: Definition):
     return {(gate["attribute"], gate["support"]): gate for gate in gates}
 
 
+def test_a_small_group_is_calibrated_by_its_attribute_over_other_product_types():
+    rows = [
+        (kind, attribute, "printed", 0.95, right)
+        for kind, attribute, num_right, num_wrong in (
+            ("tea", "brand", 200, 0), ("soap", "brand", 1, 0), ("tea", "form", 60, 140), ("soap", "form", 1, 0),
+        )
+        for right in [True] * num_right + [False] * num_wrong
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows, columns=["product_type", "attribute", "support", "score", "right"])
+    definitions = [
+        Definition(product_type=kind, attribute=name, question="?")
+        for kind in ("soap", "nut")
+        for name in ("brand", "form")
+    ]
+
+    gates = list(calibrate.make(frame, {}, definitions, "7", SETTINGS))
+
+    sure = {
+        (gate["product_type"], gate["attribute"]): from_json(gate["calibrator"])([0.95])[0]
+        for gate in gates
+        if gate["support"] == "printed"
+    }
+    # One right answer each: what tells them apart is how the attribute fares elsewhere.
+    for kind in ("soap", "nut"):
+        assert sure[kind, "brand"] > 0.9
+        assert sure[kind, "form"] < 0.6
+
+
 def test_every_group_has_a_gate_with_or_without_evidence():
     gates = made(evidence(("brand", "printed", 30, 1)), BRAND, FORM)
 

@@ -237,6 +237,19 @@ def test_an_empty_feed_is_an_error_and_nothing_is_written(spark, tmp_path, capsy
     assert not shop.tables.exists(ATTRIBUTE_DEFINITIONS)
 
 
+def test_a_feed_of_which_nothing_can_be_used_is_an_error_that_names_a_reason(spark, tmp_path, capsys):
+    shop = Shop(tmp_path, spark)
+    shop.send(tea("a") | {"product_type": "soap"}, tea("b") | {"product_type": "soap"})
+
+    with pytest.raises(SystemExit, match="2"):
+        shop.ingest()
+
+    told = capsys.readouterr().err
+    assert "all 2 rows quarantined, one of them for: product_type: found 'soap', a type without definitions" in told
+    assert shop.tables.read(QUARANTINE).count() == 2
+    assert not shop.tables.exists(PRODUCTS)
+
+
 def test_a_missing_feed_is_named_by_its_key(spark, tmp_path):
     with pytest.raises(ConfigError, match=r"ingest\.products\.path.*nowhere\.jsonl"):
         sellers.products(spark, feed(tmp_path / "nowhere.jsonl", "jsonl"), max_characters=100)

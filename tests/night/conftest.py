@@ -20,6 +20,8 @@ class Night(NamedTuple):
     """Where a night's work lies, and how to run it again."""
 
     folder: Path
+    small: bool = True
+    """Of a catalogue of readings; else the demo's own."""
 
     def run(self, *overrides: str, steps: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
         """Run the night (or some of its steps) as its operator would."""
@@ -49,7 +51,7 @@ class Night(NamedTuple):
             "calibrate.min_judged": 2,
             "calibrate.prior_strength": 1.0,
         }
-        flags = [part for key, value in own.items() for part in ("--set", f"{key}={value}")]
+        flags = [part for key, value in own.items() if self.small for part in ("--set", f"{key}={value}")]
         flags += [part for override in overrides for part in ("--set", override)]
         command = [
             sys.executable,
@@ -73,8 +75,14 @@ class Night(NamedTuple):
         return self.table(name).to_pylist()
 
 
-@pytest.fixture(scope="session")
-def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
+@pytest.fixture(scope="session", params=["small", "demo"])
+def night(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
+    """A night that was just run, and the demo's where `make demo` was run in this checkout."""
+    if request.param == "demo":
+        if not (ROOT / "demo" / "report.html").exists():
+            pytest.skip("no demo here: run make demo first")
+        yield Night(ROOT / "demo", small=False)
+        return
     made = Night(tmp_path_factory.mktemp("night"))
     done = made.run()
     assert done.returncode == 0, done.stderr[-4000:]

@@ -27,7 +27,7 @@ def last_run(night, job):
 def texts(night):
     """What evidence points at: fields of current products, tokens of pictures, words of vocabularies."""
     products = {row["product_id"]: row for row in night.rows("products") if row["is_current"]}
-    pictures = {row["image_hash"]: row["tokens"] for row in night.rows("image_texts")}
+    pictures = {row["image_hash"]: row["tokens"] for row in night.rows("image_texts") if row["status"] == "ok"}
     words = {row["vocab_id"]: row["words"] for row in night.rows("vocabularies")}
 
     def text_of(row, found):
@@ -38,6 +38,8 @@ def texts(night):
                 return products[row["product_id"]]["bullets"][found.field_index]
             case Source.OCR:
                 return pictures[found.image_hash][found.token_index]["text"]
+            case Source.WRITTEN:
+                return found.word
             case _:
                 return words[row["vocab_id"]][found.token_index]
 
