@@ -72,6 +72,8 @@ class Variant(BaseModel):
     """The one product type that teaches and is scored."""
     decoders: Mapping[str, tuple[str, ...]] = {}
     """Further answers of the same weights, by name."""
+    seeds: int = 0
+    """At most so many of the seeds asked; 0 takes all."""
 
 
 class System(BaseModel):
@@ -103,7 +105,8 @@ class Run(NamedTuple):
 
     def file(self, work: Path) -> Path:
         """Where its figures are kept: a name that other settings or other data do not have."""
-        own = [self.system, self.name, self.variant.model_dump(), self.seed, config.as_json(self.settings())]
+        variant = self.variant.model_dump(exclude={"seeds"})
+        own = [self.system, self.name, variant, self.seed, config.as_json(self.settings())]
         content = json.dumps([own, exported.content(self.data)], sort_keys=True)
         return work / "runs" / f"{hashlib.sha256(content.encode()).hexdigest()[:16]}.json"
 
@@ -188,9 +191,11 @@ def planned(
     systems: Mapping[str, System], files: Sequence[str], sets: Sequence[str], seeds: Sequence[int], work: Path
 ) -> Iterator[Run]:
     """Every run: seed by seed, so that a benchmark that is stopped early has all variants."""
-    for seed in seeds:
+    for number, seed in enumerate(seeds):
         for name, system in systems.items():
             for title, variant in system.variants.items():
+                if number >= variant.seeds > 0:
+                    continue
                 own = (*sets, *system.set, *variant.set, f"train.loop.seed={seed}", "train.loop.threads=1")
                 run = Run(name, title, variant, seed, (*files, *system.conf), own, work)
                 yield run._replace(data=work / "exported" / run.settings().read_images.regions.name)
@@ -395,8 +400,10 @@ def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 
 
 def told(found: Mapping[str, float] | None) -> str:
-    """Mean and spread."""
-    return "-" if found is None else f"{found['mean']:.1f} ± {found['sd']:.1f}"
+    """Mean, and the spread where there is one."""
+    if found is None:
+        return "-"
+    return f"{found['mean']:.1f} ± {found['sd']:.1f}" if found["seeds"] > 1 else f"{found['mean']:.1f}"
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
