@@ -72,8 +72,8 @@ class Variant(BaseModel):
     """The one product type that teaches and is scored."""
     decoders: Mapping[str, tuple[str, ...]] = {}
     """Further answers of the same weights, by name."""
-    seeds: int = 0
-    """At most so many of the seeds asked; 0 takes all."""
+    seeds: int | None = None
+    """At most so many of the seeds asked; none takes all."""
 
 
 class System(BaseModel):
@@ -191,10 +191,10 @@ def planned(
     systems: Mapping[str, System], files: Sequence[str], sets: Sequence[str], seeds: Sequence[int], work: Path
 ) -> Iterator[Run]:
     """Every run: seed by seed, so that a benchmark that is stopped early has all variants."""
-    for number, seed in enumerate(seeds):
+    for seed in seeds:
         for name, system in systems.items():
             for title, variant in system.variants.items():
-                if number >= variant.seeds > 0:
+                if seed not in seeds[: variant.seeds]:
                     continue
                 own = (*sets, *system.set, *variant.set, f"train.loop.seed={seed}", "train.loop.threads=1")
                 run = Run(name, title, variant, seed, (*files, *system.conf), own, work)

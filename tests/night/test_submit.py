@@ -16,7 +16,7 @@ JARS = ("jars/delta-spark_4.2_2.13-4.4.0.jar", "jars/delta-storage-4.4.0.jar")
 
 
 def submit(*argv: str) -> subprocess.CompletedProcess[str]:
-    """Run a job file as an operator would."""
+    """Run a job file as an operator would; spark-submit prints what the job says, errors too, to its stdout."""
     command = [f"{Path(sys.executable).parent}/spark-submit", *argv]
     environment = os.environ | {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
