@@ -7,10 +7,10 @@ MODEL ?= pam
 ASKED := $(if $(wildcard .venv/.ready),$(BIN)/python,$(PYTHON))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup needs demo nightly fmt check test slow bench clean
+.PHONY: help setup needs demo demo-gates nightly fmt check test slow bench clean
 
 help:  ## list the verbs
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: .venv/.ready  ## a check for Java, environment from the hashed lock file, Delta's jars by checksum
 
@@ -29,6 +29,14 @@ needs:  # what nobody can install for you: asked every time, before anything is 
 
 demo: setup  ## the whole night on a sample catalogue that the project draws; MODEL=pam, mxt or both
 	$(BIN)/python -m jobs.nightly --conf $(CONF) --day $(DAY) --plan $(MODEL)
+
+GATES := --conf $(CONF) --conf conf/gates.yaml --day $(DAY)
+demo-gates: setup  ## certified gates on 6,000 products: draw audits, judge them by a script, certify, publish
+	$(BIN)/python -m jobs.nightly $(GATES) sample ingest label train enrich calibrate audit
+	$(BIN)/python -m benchmarks.auditor --sheets demo/gates/audits --truth demo/gates/truth \
+		--definitions demo/gates/catalogue/definitions.yaml --second --out demo/gates/verdicts.csv
+	$(BIN)/python -m jobs.audit record $(GATES) --verdicts demo/gates/verdicts.csv
+	$(BIN)/python -m jobs.nightly $(GATES) calibrate publish evaluate report
 
 nightly: setup  ## the steps of the night on your own catalogue: make nightly CONF=conf/mine.yaml DAY=...
 	$(BIN)/python -m jobs.nightly --conf $(CONF) --day $(DAY) ingest read_images enrich calibrate publish report

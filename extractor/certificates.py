@@ -29,7 +29,7 @@ Bools = npt.NDArray[np.bool_]
 
 MOST_CANDIDATES = 10
 """Thresholds that are tested at most: more find little between them."""
-ENOUGH = 0.9
+ENOUGH = 0.98
 """Chance that the sample holds as many audits above the strictest threshold as it needs."""
 PRIOR = (4.0, 0.4)
 """Of the mixture behind `anytime_bound`, as a Beta distribution above the target: most of it close to 1, where the
@@ -69,6 +69,8 @@ class Certificate(NamedTuple):
     """Lower bound of the precision above it, which holds with probability 1 - level."""
     level: float
     """The chance of being wrong that was spent on the sequence that led there."""
+    first: float
+    """The least p-value among the thresholds that sequences start at."""
     tests: tuple[Test, ...]
     """All that were made, strictest first."""
 
@@ -152,18 +154,21 @@ def certify(
     score, truth = np.asarray(scores, dtype=np.float64), np.asarray(right, dtype=bool)
     spent = level / starts
     tests: dict[float, Test] = {}
+    first = 1.0
     for start in np.unique(np.linspace(0, max(len(thresholds) - 1, 0), starts).round().astype(int)):
-        for threshold in thresholds[start:]:
+        for place, threshold in enumerate(thresholds[start:]):
             passed = score >= threshold
             n, num_right = int(passed.sum()), int(truth[passed].sum())
             tests[threshold] = Test(threshold, n, n - num_right, p_value(num_right, n, target))
+            if not place:
+                first = min(first, tests[threshold].p)
             if tests[threshold].p > spent:
                 break
     made = sorted(tests.values(), reverse=True)
     held = [test for test in made if test.p <= spent]
     at = held[-1] if held else made[0] if made else Test(math.nan, 0, 0, 1.0)
     bound = lower_bound(at.n - at.errors, at.n, spent)
-    return Certificate(at.threshold if held else None, at.n, at.errors, bound, spent, tuple(made))
+    return Certificate(at.threshold if held else None, at.n, at.errors, bound, spent, first, tuple(made))
 
 
 def levels(first: Sequence[float], promise: Promise, delta: float) -> list[float]:

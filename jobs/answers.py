@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 from extractor import text
 from extractor.records import Definition
 from jobs import inputs
+from jobs.config import Publish
 from jobs.pinned import Pinned
 from jobs.tables import Tables
 from jobs.workers import reading
@@ -93,7 +94,7 @@ def of_model(predictions: DataFrame, model: Pinned) -> DataFrame:
     """The answers of one version of one model, without the evidence, which is long and decides nothing."""
     mine = (F.col("model_name") == model.name) & (F.col("model_version") == model.version)
     columns = (*PREDICTIONS.key, "product_type", "state", "value", "score", "support", "reason", "predicted_at")
-    return predictions.where(mine).select(*columns)
+    return predictions.where(mine).select(*columns, F.col("run_id").alias("answered_by"))
 
 
 def in_force(gates: DataFrame, model: Pinned) -> DataFrame:
@@ -104,12 +105,28 @@ def in_force(gates: DataFrame, model: Pinned) -> DataFrame:
 
 
 def with_gates(current: DataFrame, gates: DataFrame) -> DataFrame:
-    """Answers with the gate of their model and their confidence; null where nobody calibrated the group."""
-    columns = ("gate_id", "calibrator", "threshold", "normaliser_version")
+    """Answers with the gate of their model and their confidence; null where nobody calibrated the group.
+
+    `reached` says whether the raw score is one that a certificate speaks of; it holds where there is none.
+    """
+    columns = ("gate_id", "calibrator", "threshold", "least_score", "normaliser_version")
     group = (*GROUP, "model_version")
     shown = gates.select(*group, *columns, F.col("state").alias("gate_state"), F.col("reason").alias("gate_reason"))
     joined = current.join(F.broadcast(shown), on=list(group), how="left")
-    return joined.withColumn("confidence", reading.confidence(F.col("calibrator"), F.col("score")))
+    reached = F.col("least_score").isNull() | (F.col("score") >= F.col("least_score"))
+    confidence = reading.confidence(F.col("calibrator"), F.col("score"))
+    return joined.withColumns({"confidence": confidence, "reached": reached}).drop("least_score")
+
+
+def publishing(publish: Publish) -> Column:
+    """Whether a gate (product_type, attribute, gate_state) is in a state that publishes."""
+    found = F.when(F.lit(False), F.lit(False))
+    for one in publish.states_of:
+        fits = F.lit(True)
+        for name, values in (("product_type", one.product_types), ("attribute", one.attributes)):
+            fits = fits & F.col(name).isin(*values) if values else fits
+        found = found.when(fits, F.col("gate_state").isin(*one.states))
+    return found.otherwise(F.col("gate_state").isin(*publish.states))
 
 
 def stated(catalog_attributes: DataFrame, *origins: str) -> DataFrame:

@@ -4,8 +4,9 @@
 
 Judged are answers on the configured split, which training never saw, by what the seller says (never by a value that a
 model wrote). All models are judged on the same pairs, so that recalls can be compared. Every (product type, attribute,
-support) that definitions know gets a gate, closed ones with a reason. A gate is appended when it differs from the one
-before it, so calibrating again appends nothing.
+support) that definitions know gets a gate, closed ones with a reason. Where people have judged a
+gate's audit sample, that decides: it is certified at the threshold that the verdicts prove, or closed. A gate is
+appended when it differs from the one before it, so calibrating again appends nothing.
 """
 
 import hashlib
@@ -23,6 +24,8 @@ from extractor.normalise import NORMALISER_VERSION
 from extractor.records import Definition
 from jobs import answers, pinned, runs
 from jobs.answers import GROUP, PAIR, Asked
+from jobs.auditing import proofs
+from jobs.auditing.proofs import Row
 from jobs.config import Calibrate
 from jobs.pinned import Pinned
 from jobs.workers import reading
@@ -36,8 +39,6 @@ MOST_JUDGED = 5_000
 """Judged pairs an attribute of a product type, at most: more change no threshold, and they are sorted on the driver."""
 MADE_LATER = ("gate_id", "valid_from", "run_id")
 """What a gate is given when it is appended; the rest is its content."""
-
-Row = dict[str, Any]  # a row of GATES: text, numbers and times by column
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -58,17 +59,20 @@ def calibrate(job: runs.Job, model: Pinned) -> None:
         unknown_words=job.conf.label.unknown_words,
     )
     evidence = judged(answers.current(job.tables.read(PREDICTIONS), asked.pairs, model), judges, asked).toPandas()
-    gates = list(make(evidence, num_stated(judges), asked.known, model.version, settings))
+    proven = proofs.proven(proofs.audited(job, model), asked.known, settings.certify)
+    made = make(evidence, num_stated(judges), asked.known, model.version, settings)
+    gates = [proofs.certified(gate, proven.get(proofs.group_of(gate)), evidence) for gate in made]
 
     in_force = answers.in_force(job.tables.read_or_empty(GATES), model).collect()
-    before = {group_of(row.asDict()): row.asDict() for row in in_force}
-    changed = [named(gate, before.get(group_of(gate))) for gate in gates]
+    before = {proofs.group_of(row.asDict()): row.asDict() for row in in_force}
+    changed = [named(gate, before.get(proofs.group_of(gate))) for gate in gates]
     new = [gate | {"valid_from": job.started_at, "run_id": job.id} for gate in changed if gate is not None]
     if new:
         txn = hashlib.sha256(json.dumps(sorted(gate["gate_id"] for gate in new)).encode()).hexdigest()[:16]
         job.tables.append(job.tables.rows(new, GATES), GATES, txn=f"calibrate:{txn}")
     job.counts |= {"judged": len(evidence), "right": int(evidence["right"].sum()), "gates": len(gates)}
-    job.counts |= {"open": sum(gate["state"] != GateState.CLOSED for gate in gates), "new": len(new)}
+    job.counts |= {state: sum(gate["state"] == state for gate in gates) for state in map(str, GateState)}
+    job.counts["new"] = len(new)
 
 
 def of_split(examples: DataFrame, split: str) -> DataFrame:
@@ -193,6 +197,7 @@ def gate(
         "calibrator": calibrator.to_json(),
         "target": definition.precision_target,
         "threshold": threshold,
+        "least_score": None,
         "state": str(GateState.PROVISIONAL if closed is None else GateState.CLOSED),
         "reason": closed or "agreement with sellers, whose values are partly wrong; no audit has proven it",
         "n": n,
@@ -207,11 +212,6 @@ def gate(
         "audit_sample": None,
         "population": f"products of split {settings.split} of which the seller says something",
     }
-
-
-def group_of(gate: Row) -> tuple[str, ...]:
-    """What a gate is for."""
-    return tuple(gate[name] for name in GROUP)
 
 
 def named(gate: Row, before: Row | None) -> Row | None:

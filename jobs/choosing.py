@@ -18,7 +18,7 @@ from extractor.normalise import NORMALISER_VERSION
 from extractor.records import Definition
 from jobs import answers, config, pinned, registry
 from jobs.answers import PAIR, Asked
-from jobs.config import Choice
+from jobs.config import Choice, Publish
 from jobs.pinned import Pinned
 from jobs.tables import Tables
 from schemas.predictions import PREDICTIONS
@@ -114,14 +114,15 @@ def choose(
     return chosen
 
 
-def recalls(gates: DataFrame, states: Sequence[str]) -> dict[tuple[str, Attribute], float]:
+def recalls(gates: DataFrame, publish: Publish) -> dict[tuple[str, Attribute], float]:
     """What the gates in force that may publish let through right, by model version and attribute.
 
     Recalls of printed and of inferred values are shares of the same pairs, so they add up.
     """
-    usable = F.col("state").isin(*states) & (F.col("normaliser_version") == NORMALISER_VERSION)
+    stated = gates.withColumnRenamed("state", "gate_state")
+    usable = answers.publishing(publish) & (F.col("normaliser_version") == NORMALISER_VERSION)
     found: defaultdict[tuple[str, Attribute], float] = defaultdict(float)
-    shown = gates.where(usable).select("model_version", "product_type", "attribute", "support", "recall")
+    shown = stated.where(usable).select("model_version", "product_type", "attribute", "support", "recall")
     for row in shown.orderBy(*shown.columns).collect():
         found[row.model_version, (row.product_type, row.attribute)] += row.recall or 0.0
     return dict(found)

@@ -38,7 +38,7 @@ def parse(
     )
     parser.add_argument("--day", required=True, type=date.fromisoformat, help="the day to process, YYYY-MM-DD")
     for flag, key in (shorthands or {}).items():
-        parser.add_argument(flag, help=f"short for --set {key}=...", metavar="VALUE")
+        parser.add_argument(flag, help=f"short for --set {key}=...", metavar="VALUE", nargs="?", const="true")
     parsed = vars(parser.parse_args(argv))
     short = [
         f"{key}={parsed[flag.removeprefix('--').replace('-', '_')]}"

@@ -9,7 +9,8 @@ from typing import Any, Literal, get_type_hints
 import yaml
 from pydantic import ConfigDict, TypeAdapter, ValidationError, create_model
 
-from extractor import augment, components, pretraining, training
+from extractor import augment, certificates, components, pretraining, training
+from extractor.certificates import Promise
 from extractor.errors import ConfigError
 from extractor.images import Config as Images
 from extractor.labels import Config as Labels
@@ -193,6 +194,55 @@ class Enrich:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Audit:
+    """What people are asked to judge."""
+
+    budget: int
+    """Answers a sample asks a person to judge."""
+    out: str
+    """Folder of the work sheets, one folder a sample."""
+    slack: float
+    """Answers are audited down to where the confidences promise this much less than the target, 0..1."""
+    second: float
+    """Share that a second auditor judges as well, 0..1."""
+    salt: str
+    """Makes the order of draws, which nobody outside should foresee; with another one, old verdicts help little."""
+
+    verdicts: str
+    """The file that record reads."""
+    auditor: str
+    """Who judged, where the file does not say so."""
+    keep_good: bool
+    """Record the good lines of a file that has wrong ones."""
+
+    def __post_init__(self) -> None:
+        if self.budget < 1:
+            raise ConfigError("budget", self.budget, "at least 1")
+        for name, share in (("slack", self.slack), ("second", self.second)):
+            if not 0 <= share < 1:
+                raise ConfigError(name, share, "a number from 0, below 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certify:
+    """What the audits must prove."""
+
+    delta: float
+    """Chance of a broken promise that is allowed, 0..1."""
+    promise: Promise
+    """What delta bounds."""
+    starts: int
+    """Sequences of thresholds that are tested, each at its part of delta."""
+    cannot_tell_is_wrong: bool
+    """Whether an answer that an auditor could not judge counts as an error; else it counts as not drawn."""
+
+    def __post_init__(self) -> None:
+        certificates.check(0.5, self.delta)
+        if self.starts < 1:
+            raise ConfigError("starts", self.starts, "at least 1")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Calibrate:
     """From raw scores to confidences and thresholds."""
 
@@ -202,6 +252,7 @@ class Calibrate:
     """A group with fewer judged answers stays closed."""
     prior_strength: float
     """How many judged answers the pooled calibration weighs against a group's own."""
+    certify: Certify
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,6 +278,18 @@ class Choice:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StatesOf:
+    """Gate states that publish, for some attributes; an entry of a list, so its defaults are here."""
+
+    states: tuple[Literal["certified", "provisional"], ...]
+    """Gate states that publish."""
+    product_types: tuple[str, ...] = ()
+    """Of these product types alone; empty means all."""
+    attributes: tuple[str, ...] = ()
+    """For these attributes alone; empty means all."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Publish:
     """What may go out."""
 
@@ -234,8 +297,28 @@ class Publish:
     """Whose answers, the preferred first; empty means those of enrich.model, for everything."""
     states: tuple[Literal["certified", "provisional"], ...]
     """Gate states that publish; what passes any other gate is queued for review."""
+    states_of: tuple[StatesOf, ...]
+    """Exceptions from that, the first that fits wins."""
     review_margin: float
     """Answers this little below their threshold are queued for review, 0..1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kill:
+    """Which answers may not be published; empty names nothing."""
+
+    product_type: str
+    """About this product type."""
+    attribute: str
+    """About this attribute."""
+    model_version: str
+    """Of this model version."""
+    answered_by: str
+    """Computed by this run of enrich."""
+    reason: str
+    """Why; the history of every value says it."""
+    undo: bool
+    """Let them out again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,8 +361,10 @@ class Conf:
     train: Train
     registry: Registry
     enrich: Enrich
+    audit: Audit
     calibrate: Calibrate
     publish: Publish
+    kill: Kill
     evaluate: Evaluate
     report: Report
 

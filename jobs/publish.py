@@ -11,27 +11,30 @@ case for review.
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from extractor.errors import ContractError
 from extractor.normalise import NORMALISER_VERSION
-from jobs import answers, choosing, runs
+from jobs import answers, choosing, runs, switches, weighing
 from jobs.answers import PAIR, Asked
+from jobs.auditing import verdicts
 from jobs.choosing import Attribute, Candidate
+from jobs.config import Publish
 from jobs.pinned import Pinned
-from jobs.workers import reading
 from schemas.attributes import ATTRIBUTES
+from schemas.audits import AUDITS
 from schemas.catalog_attributes import CATALOG_ATTRIBUTES
 from schemas.decisions import DECISIONS
-from schemas.enums import Decision, GateState, State, Support
+from schemas.enums import Decision, GateState, State, Support, Verdict
 from schemas.gates import GATES
 from schemas.predictions import PREDICTIONS
 from schemas.review_queue import REVIEW_QUEUE
+from schemas.switches import SWITCHES
 
 ANSWER = PREDICTIONS.key
 OUTCOMES = (Decision.PUBLISHED, Decision.CONFIRMED, Decision.REVIEW, Decision.ABSTAINED, Decision.QUARANTINED)
@@ -55,14 +58,21 @@ def publish(job: runs.Job, candidates: Sequence[Candidate]) -> None:
     by_version = choosing.asked(job.tables, models)
     asked = by_version[models[0].version]
     in_force = choosing.in_force(gates, models)
-    chosen = choosing.choose(candidates, asked.known, choosing.recalls(in_force, job.conf.publish.states))
+    chosen = choosing.choose(candidates, asked.known, choosing.recalls(in_force, job.conf.publish))
     current = answers_of(chosen, predictions, by_version)
     stated = answers.stated(job.tables.read(CATALOG_ATTRIBUTES), "seller", "audit")
-    weighed = weigh(current, in_force, stated, asked, unknown_words=job.conf.label.unknown_words)
-    decided = decide(weighed, states=job.conf.publish.states, margin=job.conf.publish.review_margin).persist()
+    weighed = weighing.weigh(current, in_force, stated, asked, unknown_words=job.conf.label.unknown_words)
+    audited = weighing.with_verdicts(weighed, verdicts.verdicts(job.tables.read_or_empty(AUDITS)))
+    turned = switches.in_force(job.tables.read_or_empty(SWITCHES)).collect()
+    log = job.tables.read_or_empty(DECISIONS)
+    decided = decide(switches.killed(audited, turned), job.conf.publish)
+    everything = job.tables.read(PREDICTIONS)
+    if turned:
+        inputs = choosing.inputs(by_version, models).select(*PAIR, "input_hash").distinct()
+        decided = with_restored(decided, switches.killed(origins(log, everything), turned), inputs)
+    decided = decided.persist()
     job.counts |= count(decided, requested=asked.pairs.count())
 
-    log = job.tables.read_or_empty(DECISIONS)
     new = changes(decided, log, job.started_at, models).persist()
     num_new, num_withdrawn = new.agg(F.count("*"), F.count_if(F.col("decision") == Decision.WITHDRAWN)).collect()[0]
     job.counts |= {"new_decisions": num_new, "withdrawn": num_withdrawn}
@@ -76,8 +86,8 @@ def publish(job: runs.Job, candidates: Sequence[Candidate]) -> None:
 
     log = job.tables.read_or_empty(DECISIONS)
     standing = last(log).join(decided.select(*ANSWER), on=list(ANSWER), how="left_semi")
-    job.tables.synchronise(current_attributes(standing, log, predictions, gates), ATTRIBUTES)
-    job.tables.synchronise(current_reviews(standing, predictions), REVIEW_QUEUE)
+    job.tables.synchronise(current_attributes(standing, log, everything, gates), ATTRIBUTES)
+    job.tables.synchronise(current_reviews(standing, everything), REVIEW_QUEUE)
     for frame in (*(one.pairs for one in by_version.values()), decided, new):
         frame.unpersist()
 
@@ -93,40 +103,10 @@ def answers_of(
     return reduce(DataFrame.unionByName, parts)
 
 
-def weigh(
-    current: DataFrame, gates: DataFrame, stated: DataFrame, asked: Asked, *, unknown_words: Sequence[str]
-) -> DataFrame:
-    """Answers with all that decides about them: gate, confidence, what people say, how the catalogue writes it."""
-    read = reading.reader(asked.known)
-    inferable = F.broadcast(asked.definitions.select("product_type", "attribute", "inferable"))
-    allowed = current.join(inferable, on=["product_type", "attribute"], how="inner")
-    known = with_stated(answers.with_gates(allowed, gates), stated, unknown_words)
-    return written(known, read, answers.spellings(stated, asked, read, unknown_words))
-
-
-def with_stated(answered: DataFrame, stated: DataFrame, unknown_words: Sequence[str]) -> DataFrame:
-    """Answers with what the seller or an auditor says of the pair."""
-    none = answers.states_none(F.col("stated"), unknown_words)
-    return answered.join(stated, on=list(PAIR), how="left").withColumn(
-        "says_none", F.when(F.col("origin").isNotNull(), none)
-    )
-
-
-def written(answered: DataFrame, read: Callable[..., Column], spellings: DataFrame) -> DataFrame:
-    """Answers as the catalogue writes them, where an open text has a known spelling in that one."""
-    answered = answered.withColumn("read", read("product_type", "attribute", "value", "stated"))
-    answered = answered.withColumn("key", F.col("read.key"))
-    joined = answered.join(spellings, on=["product_type", "attribute", "key"], how="left")
-    # A key without a value is one that may not be published, however it is spelt.
-    spelt = F.when(F.col("read.value").isNotNull(), F.coalesce("spelling", "read.value"))
-    columns = {"written": spelt, "problem": F.col("read.problem"), "agrees": F.col("read.agrees")}
-    return joined.withColumns(columns).drop("read", "spelling", "key")
-
-
-def decide(answered: DataFrame, *, states: Sequence[str], margin: float) -> DataFrame:
+def decide(answered: DataFrame, settings: Publish) -> DataFrame:
     """One decision an answer: the first rule that holds."""
     decision, reason = F.when(F.lit(False), ""), F.when(F.lit(False), "")
-    for holds, outcome, why in rules(states, margin):
+    for holds, outcome, why in rules(answers.publishing(settings), settings.review_margin):
         decision, reason = decision.when(holds, str(outcome)), reason.when(holds, why)
     return answered.select(
         *ANSWER,
@@ -138,22 +118,65 @@ def decide(answered: DataFrame, *, states: Sequence[str], margin: float) -> Data
         F.col("stated").alias("seller_value"),
         decision.alias("decision"),
         reason.alias("reason"),
+        F.col("killed").isNotNull().alias("is_killed"),
+        F.lit(False).alias("is_restored"),
     )
 
 
-def rules(states: Sequence[str], margin: float) -> list[tuple[Column, Decision, Column]]:
+def origins(log: DataFrame, predictions: DataFrame) -> DataFrame:
+    """The last decision about every answer that was ever published, with the run that computed the answer."""
+    published = F.col("decision") == Decision.PUBLISHED
+    newest = log.where(published).groupBy(*ANSWER).agg(F.max("decided_at").alias("decided_at"))
+    computed = predictions.select(*ANSWER, F.col("run_id").alias("answered_by"))
+    return (
+        log.where(published)
+        .join(newest, on=[*ANSWER, "decided_at"], how="left_semi")
+        .join(computed, on=list(ANSWER), how="inner")
+    )
+
+
+def with_restored(decided: DataFrame, published: DataFrame, inputs: DataFrame) -> DataFrame:
+    """What was decided, and for killed answers the value that was published before, where the page is as it was then.
+
+    Nothing may kill that as well. `published` is from `origins`, with `killed`.
+    """
+    gap = decided.where("is_killed").select(
+        *PAIR, F.col("model_version").alias("now_version"), F.col("reason").alias("because")
+    )
+    newest = Window.partitionBy(*PAIR).orderBy(F.col("decided_at").desc(), *ANSWER)
+    before = (
+        published.where("killed IS NULL")
+        .join(inputs, on=[*PAIR, "input_hash"], how="left_semi")
+        .join(decided.select(*ANSWER), on=list(ANSWER), how="left_anti")
+        .join(gap, on=list(PAIR), how="inner")
+        .withColumn("age", F.row_number().over(newest))
+        .where("age = 1")
+    )
+    because = F.concat(F.lit("restored, for "), "now_version", F.lit(" is "), "because")
+    columns = {"decision": F.lit(str(Decision.PUBLISHED)), "reason": because}
+    columns |= {"is_killed": F.lit(False), "is_restored": F.lit(True)}
+    return decided.unionByName(before.withColumns(columns).select(*decided.columns))
+
+
+def rules(publishes: Column, margin: float) -> list[tuple[Column, Decision, Column]]:
     """What holds, what is decided then, and why; a condition that is null does not hold."""
     state, stated = F.col("state"), F.col("says_none").isNotNull()
     unwritable = F.col("problem").isNotNull()
-    below = F.col("confidence") < F.col("threshold")
+    below = (F.col("confidence") < F.col("threshold")) | ~F.col("reached")
     far_below = F.col("confidence") < F.col("threshold") - margin
     who = F.when(F.col("origin") == "audit", F.lit("an auditor")).otherwise(F.lit("the seller"))
     closed = F.coalesce(F.concat(F.lit("the gate is closed: "), "gate_reason"), F.lit("nobody calibrated this group"))
     unread = F.coalesce("reason", F.lit("the model could not read this input"))
     return [
+        (F.col("killed").isNotNull(), Decision.ABSTAINED, F.concat(F.lit("killed: "), "killed")),
         (state == State.ERROR, Decision.QUARANTINED, unread),
         (state == State.UNKNOWN, Decision.ABSTAINED, F.lit("the model says that the page does not show it")),
         (state == State.TRUNCATED, Decision.ABSTAINED, F.lit("the answer did not end: its value is a beginning")),
+        (
+            F.col("verdict") == Verdict.WRONG,
+            Decision.ABSTAINED,
+            F.concat(F.lit("an auditor found it wrong"), F.coalesce(F.concat(F.lit(": "), "right_value"), F.lit(""))),
+        ),
         (
             (F.col("support") == Support.INFERRED) & ~F.col("inferable"),
             Decision.ABSTAINED,
@@ -172,7 +195,7 @@ def rules(states: Sequence[str], margin: float) -> list[tuple[Column, Decision, 
         (F.col("agrees"), Decision.CONFIRMED, F.concat(who, F.lit(" says so too"))),
         (stated, Decision.REVIEW, F.concat(who, F.lit(" says otherwise"))),
         (
-            ~F.col("gate_state").isin(*states),
+            ~publishes,
             Decision.REVIEW,
             F.concat(F.lit("passes a gate that is only "), "gate_state"),
         ),
@@ -182,7 +205,10 @@ def rules(states: Sequence[str], margin: float) -> list[tuple[Column, Decision, 
 
 def count(decided: DataFrame, *, requested: int) -> dict[str, int]:
     """Count what was decided; every requested pair must be among it, once."""
-    found = {row.decision: row["count"] for row in decided.groupBy("decision").count().collect()}
+    # A restored value is what became of its pair; that another answer was killed for it is counted nowhere.
+    last = F.max_by("decision", "is_restored").alias("decision")
+    fate = decided.groupBy(*PAIR).agg(last, F.count_if(~F.col("is_restored")).alias("answers"))
+    found = {row.decision: row.num for row in fate.groupBy("decision").agg(F.sum("answers").alias("num")).collect()}
     counts = {str(outcome): found.get(str(outcome), 0) for outcome in OUTCOMES}
     if requested != sum(counts.values()):
         raise ContractError(
@@ -204,7 +230,8 @@ def changes(decided: DataFrame, log: DataFrame, at: datetime, models: Sequence[P
     content = F.struct(*CONTENT)
     known = before.select(*ANSWER, content.alias("known"))
     differs = ~content.eqNullSafe(F.col("known"))
-    new = decided.join(known, on=list(ANSWER), how="left").where(differs).drop("known")
+    now = decided.select(*ANSWER, *CONTENT)
+    new = now.join(known, on=list(ANSWER), how="left").where(differs).drop("known")
     # A value leaves a moment before it is decided anew: the last word on an answer is what is true of it now.
     moment = F.lit(at) + F.expr("INTERVAL 1 MICROSECOND")
     return (
@@ -222,7 +249,7 @@ def withdrawn(decided: DataFrame, before: DataFrame, models: Sequence[Pinned]) -
     published = F.col("decision") == Decision.PUBLISHED
     rival = F.col("model_version").isin([model.version for model in models])
     gave_way = rival & (F.col("now_version") != F.col("model_version"))
-    now = decided.select(
+    now = decided.where("NOT is_restored").select(
         *PAIR,
         F.col("model_version").alias("now_version"),
         F.col("decision").alias("now"),
@@ -252,12 +279,15 @@ def withdrawn(decided: DataFrame, before: DataFrame, models: Sequence[Pinned]) -
 def current_attributes(standing: DataFrame, log: DataFrame, predictions: DataFrame, gates: DataFrame) -> DataFrame:
     """Rows of `attributes`: what is published now, with what it was read from."""
     published = F.col("decision") == Decision.PUBLISHED
-    first = log.where(published).groupBy(*PAIR, "value").agg(F.min("decided_at").alias("published_at"))
+    made = F.min_by(F.struct("decided_at", "run_id", "day"), "decided_at").alias("first")
+    first = log.where(published).groupBy(*PAIR, "value").agg(made)
+    origin = (F.col("first.decided_at").alias("published_at"), F.col("first.run_id"), F.col("first.day"))
     states = gates.select("gate_id", F.col("state").alias("gate_state"))
     return (
         with_evidence(standing.where(published), predictions)
         .join(states, on="gate_id", how="inner")
-        .join(first, on=[*PAIR, "value"], how="inner")
+        .drop("run_id", "day")
+        .join(first.select(*PAIR, "value", *origin), on=[*PAIR, "value"], how="inner")
         .select(*ATTRIBUTES.columns)
     )
 

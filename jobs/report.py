@@ -9,19 +9,15 @@ are of another model version, the page says so. A picture that cannot be opened 
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
 from pyspark.sql import DataFrame, Row, Window
 from pyspark.sql import functions as F
 
-from extractor import images
-from extractor.errors import BackendError, ContractError, ModelError
+from extractor.errors import ModelError
 from extractor.evaluation import Cell
-from extractor.records import Box, Evidence
-from jobs import answers, choosing, differences, runs
+from jobs import answers, choosing, differences, runs, showing
 from jobs.answers import Asked
 from jobs.pages import findings, page
 from jobs.pages.cards import ORDER, Answer, Open, Page, card, line
@@ -34,7 +30,7 @@ from jobs.tables import Tables
 from jobs.workers import reading
 from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
 from schemas.decisions import DECISIONS
-from schemas.enums import Decision, Source, Status
+from schemas.enums import Decision, Status
 from schemas.gates import GATES
 from schemas.predictions import PREDICTIONS
 from schemas.product_pictures import PRODUCT_PICTURES
@@ -74,7 +70,7 @@ def report(job: runs.Job, models: Sequence[Pinned], beside: Sequence[Pinned]) ->
     job.model_version = choosing.versions(models) or None
     found = findings.read(findings.beside(conf.out))
     pictures = job.tables.read_or_empty(PRODUCT_PICTURES)
-    open_picture = opener(pictures, conf.pictures, job.conf.read_images.limits)
+    open_picture = showing.opener(pictures, conf.pictures, job.conf.read_images.limits)
     shown = compose(job.tables, models, beside, found, open_picture, num_cards=conf.gallery, day=job.day, run_id=job.id)
     write(page.render(shown), Path(conf.out))
     if shown.measured_model:
@@ -103,7 +99,7 @@ def compose(
     mine = of_models(found, models)
     wrong = () if mine is None else mine.errors[:NUM_MISTAKES]
     others = [*models[1:], *beside]
-    pages = pages_of(products, read(PRODUCT_PICTURES), {*chosen, *(cell.product_id for cell in wrong)})
+    pages = showing.pages_of(products, read(PRODUCT_PICTURES), {*chosen, *(cell.product_id for cell in wrong)})
     shown = by_product(decided, [*pages])
     num_holes, num_filled = holes_of(decided)
     composed = Report(
@@ -183,42 +179,6 @@ def by_product(decided: DataFrame, product_ids: Sequence[str]) -> dict[str, list
     for row in decided.where(F.col("product_id").isin(list(product_ids))).collect():
         found.setdefault(row.product_id, []).append(_answer(row))
     return found
-
-
-def pages_of(products: DataFrame, pictures: DataFrame, product_ids: set[str]) -> dict[str, Page]:
-    """The pages of some products."""
-    readable = (
-        pictures.where((F.col("status") == Status.OK) & F.col("image_hash").isNotNull())
-        .groupBy("product_id")
-        .agg(F.sort_array(F.collect_list(F.struct("position", "image_hash"))).alias("pictures"))
-    )
-    rows = products.where(F.col("product_id").isin(list(product_ids))).join(readable, on="product_id", how="left")
-    return {
-        row.product_id: Page(
-            product_id=row.product_id,
-            product_type=row.product_type,
-            title=row.title,
-            bullets=tuple(row.bullets),
-            pictures=tuple(dict.fromkeys(picture.image_hash for picture in row.pictures or ())),
-        )
-        for row in rows.select("product_id", "product_type", "title", "bullets", "pictures").collect()
-    }
-
-
-def opener(pictures: DataFrame, root: str, limits: images.Config) -> Open:
-    """Opens pictures by hash, each once; None for one that is gone or broken since it was read, or out of reach."""
-
-    @cache
-    def open_picture(image_hash: str) -> Image.Image | None:
-        row = pictures.where(F.col("image_hash") == image_hash).select("uri").orderBy("uri").first()
-        if row is None:
-            return None
-        try:
-            return Image.fromarray(images.decode(images.open_bytes(root, row.uri, limits), limits).rgb)
-        except (ContractError, BackendError):
-            return None  # imported readings name pictures that we may not have, a store may be away: we do without
-
-    return open_picture
 
 
 def outcomes_of(decided: DataFrame) -> list[Outcome]:
@@ -322,7 +282,7 @@ def _answer(row: Row) -> Answer:
         product_type=row.product_type,
         attribute=row.attribute,
         seller_value=row.seller_value,
-        evidence=tuple(_evidence(word) for word in row.evidence or ()),
+        evidence=tuple(showing.evidence(word) for word in row.evidence or ()),
         **{name: row[name] for name in names},
     )
 
@@ -343,14 +303,8 @@ def _said(row: Row, side: str) -> Answer:
         gate_state=said.gate_state,
         support=said.support,
         seller_value=None,
-        evidence=tuple(_evidence(word) for word in row[f"{side}_evidence"] or ()),
+        evidence=tuple(showing.evidence(word) for word in row[f"{side}_evidence"] or ()),
     )
-
-
-def _evidence(word: Row) -> Evidence:
-    fields = word.asDict(recursive=True)
-    box = fields.pop("box")
-    return Evidence(**{**fields, "source": Source(fields["source"]), "box": None if box is None else Box(**box)})
 
 
 if __name__ == "__main__":

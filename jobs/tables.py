@@ -41,6 +41,7 @@ class Tables:
         pinned = self.version(table) if version is None else version
         self.versions[table.name] = pinned
         frame = self.spark.read.format("delta").option("versionAsOf", pinned).load(self.path(table))
+        frame = _completed(frame, table)
         self._check(frame, table, f"table {table.name} at {self.path(table)}")
         return frame
 
@@ -86,8 +87,9 @@ class Tables:
         self._merge(frame, table, None).whenNotMatchedBySourceDelete(within).execute()
 
     def create(self, table: Table) -> None:
-        """Make an empty table with NOT NULL and CHECK constraints, unless it is there."""
+        """Make an empty table with NOT NULL and CHECK constraints; give one that is there the columns it lacks."""
         if self.exists(table):
+            self._widen(table)
             return
         builder = DeltaTable.createIfNotExists(self.spark).location(self.path(table))
         builder = builder.addColumns(spark_schema(table.schema))
@@ -95,6 +97,13 @@ class Tables:
             builder = builder.property(f"delta.constraints.{name}", sql)
         indexed = [name for name in table.columns if name not in table.blobs and _is_plain(table.schema.field(name))]
         builder.property("delta.dataSkippingStatsColumns", ",".join(indexed)).execute()
+
+    def _widen(self, table: Table) -> None:
+        found = self.spark.read.format("delta").load(self.path(table)).columns
+        new = [f for f in spark_schema(table.schema).fields if f.name not in found and f.nullable]
+        if new:
+            columns = ", ".join(f"`{f.name}` {f.dataType.simpleString()}" for f in new)
+            self.spark.sql(f"ALTER TABLE delta.`{self.path(table)}` ADD COLUMNS ({columns})")
 
     def _merge(self, frame: DataFrame, table: Table, when: str | None) -> Any:  # delta's builder publishes no types
         self.create(table)
@@ -131,6 +140,16 @@ class Tables:
         jvm: Any = self.spark._jvm
         log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path(table))
         return log.update(False, jvm.scala.Option.empty(), jvm.scala.Option.empty())
+
+
+def _completed(frame: DataFrame, table: Table) -> DataFrame:
+    """The contract's columns in its order; one that was added later, and may be null, is null in an older table."""
+    fields = spark_schema(table.schema).fields
+    new = {f.name: F.lit(None).cast(f.dataType) for f in fields if f.name not in frame.columns and f.nullable}
+    if not new:
+        return frame
+    whole = frame.withColumns(new)
+    return whole.select(*table.columns) if set(table.columns) == set(whole.columns) else whole
 
 
 def _is_plain(field: pa.Field) -> bool:

@@ -2,6 +2,8 @@
 
 from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
 from schemas.attributes import ATTRIBUTES
+from schemas.audit_items import AUDIT_ITEMS
+from schemas.audit_samples import AUDIT_SAMPLES
 from schemas.audits import AUDITS
 from schemas.catalog_attributes import CATALOG_ATTRIBUTES
 from schemas.decisions import DECISIONS
@@ -16,6 +18,7 @@ from schemas.quarantine import QUARANTINE
 from schemas.review_queue import REVIEW_QUEUE
 from schemas.runs import RUNS
 from schemas.scores import SCORES
+from schemas.switches import SWITCHES
 from schemas.table import Table
 from schemas.vocabularies import VOCABULARIES
 
@@ -31,8 +34,11 @@ WAREHOUSE: dict[str, Table] = {
         EXAMPLES,
         VOCABULARIES,
         PREDICTIONS,
+        AUDIT_SAMPLES,
+        AUDIT_ITEMS,
         AUDITS,
         GATES,
+        SWITCHES,
         DECISIONS,
         ATTRIBUTES,
         REVIEW_QUEUE,

@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 from extractor.calibration import Calibrator, from_json
+from extractor.certificates import Promise
 from extractor.records import Definition
 from jobs import answers, calibrate, config, runs
-from jobs.config import Calibrate
+from jobs.config import Calibrate, Certify
 from jobs.inputs import Schemas
 from jobs.pinned import Pinned
 from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
@@ -23,7 +24,8 @@ from schemas.products import PRODUCTS
 MODEL = Pinned("facetmill", "7", Path(), "hash", Schemas(ocr="", features=""))
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 LATER = datetime(2026, 1, 16, 12, tzinfo=UTC)
-SETTINGS = Calibrate(split="calibration", min_judged=8, prior_strength=20.0)
+CERTIFY = Certify(delta=0.05, promise=Promise.PER_GATE, starts=1, cannot_tell_is_wrong=True)
+SETTINGS = Calibrate(split="calibration", min_judged=8, prior_strength=20.0, certify=CERTIFY)
 BRAND = Definition(product_type="tea", attribute="brand", question="Which brand?")
 FORM = Definition(product_type="tea", attribute="form", question="Which form?", inferable=True, precision_target=0.8)
 
@@ -292,8 +294,9 @@ def test_calibrating_again_appends_nothing(tables):
     version = tables.version(GATES)
     again = run(tables, "calibrate-2", LATER)
 
-    assert first.counts == {"judged": 10, "right": 9, "gates": 2, "open": 1, "new": 2}
-    assert again.counts == {"judged": 10, "right": 9, "gates": 2, "open": 1, "new": 0}
+    states = {"certified": 0, "provisional": 1, "closed": 1}
+    assert first.counts == {"judged": 10, "right": 9, "gates": 2, "new": 2} | states
+    assert again.counts == {"judged": 10, "right": 9, "gates": 2, "new": 0} | states
     assert tables.version(GATES) == version
     gates = tables.read(GATES).orderBy("support").collect()
     assert [(gate.support, gate.state, gate.num_judged, gate.run_id) for gate in gates] == [

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -9,7 +10,7 @@ from extractor.errors import ConfigError, ModelError
 from extractor.records import Definition
 from jobs import choosing, config, train
 from jobs.choosing import Candidate
-from jobs.config import Choice
+from jobs.config import Choice, Publish
 from jobs.inputs import Schemas
 from jobs.pinned import Pinned
 from jobs.standing import standing
@@ -105,6 +106,10 @@ def gate(version, support, recall, *, state="provisional", normaliser="1"):
     }  # fmt: skip
 
 
+def publishes(*states: Literal["certified", "provisional"]):
+    return Publish(models=(), states=states, states_of=(), review_margin=0.1)
+
+
 def test_recalls_of_open_gates_add_up_and_closed_ones_are_none(tables):
     rows = [
         gate("a/1", str(Support.PRINTED), 0.25),
@@ -115,8 +120,8 @@ def test_recalls_of_open_gates_add_up_and_closed_ones_are_none(tables):
     ]
     frame = tables.rows(rows, GATES)
 
-    assert choosing.recalls(frame, ("provisional", "certified")) == {("a/1", TEA): 0.75, ("d/1", TEA): 0.5}
-    assert choosing.recalls(frame, ("certified",)) == {("d/1", TEA): 0.5}
+    assert choosing.recalls(frame, publishes("provisional", "certified")) == {("a/1", TEA): 0.75, ("d/1", TEA): 0.5}
+    assert choosing.recalls(frame, publishes("certified")) == {("d/1", TEA): 0.5}
 
 
 def decided(version, decision, minutes, *, input_hash="i"):

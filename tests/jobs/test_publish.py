@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from pyspark.sql import functions as F
 
-from extractor.errors import ContractError
+from extractor.errors import ConfigError, ContractError
 from extractor.evidence import replay
 from extractor.records import Evidence
-from jobs import answers, choosing, config, publish, runs
+from jobs import answers, choosing, config, publish, runs, weighing
+from jobs import kill as kills
 from jobs.choosing import Candidate
 from jobs.config import Choice
 from jobs.inputs import Schemas
@@ -34,100 +35,6 @@ NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 LATER = datetime(2026, 1, 16, 12, tzinfo=UTC)
 STRAIGHT = '{"intercept": 0.0, "kind": "logistic", "slope": 1.0}'
 """A calibrator that takes scores as they are."""
-
-ANSWERED = """
-    product_id string, attribute string, input_hash string, model_version string, decode_config string,
-    product_type string, support string, gate_id string, written string, confidence double, stated string,
-    state string, reason string, threshold double, gate_state string, gate_reason string, normaliser_version string,
-    inferable boolean, problem string, agrees boolean, says_none boolean, origin string
-"""
-PLAIN = {
-    "attribute": "brand",
-    "input_hash": "i",
-    "model_version": "7",
-    "decode_config": "d",
-    "product_type": "tea",
-    "support": "printed",
-    "gate_id": "g",
-    "written": "Alba",
-    "confidence": 0.95,
-    "state": "value",
-    "threshold": 0.9,
-    "gate_state": "provisional",
-    "gate_reason": "too few",
-    "normaliser_version": "1",
-    "inferable": False,
-}
-"""A printed value above its gate, of which nobody has said anything."""
-SELLER_AGREES = {"stated": "ALBA", "agrees": True, "says_none": False, "origin": "seller"}
-SELLER_DIFFERS = {"stated": "Oru", "agrees": False, "says_none": False, "origin": "seller"}
-SELLER_SAYS_NONE = {"stated": "n/a", "agrees": False, "says_none": True, "origin": "seller"}
-CASES = {
-    "above its gate": ({}, "published", "passes a gate that is provisional"),
-    "exactly at its gate": ({"confidence": 0.9}, "published", "passes a gate that is provisional"),
-    "certified": ({"gate_state": "certified"}, "published", "passes a gate that is certified"),
-    "a little below": ({"confidence": 0.89}, "review", "a little below the gate"),
-    "at the margin": ({"confidence": 0.5, "threshold": 0.625}, "review", "a little below the gate"),
-    "below the margin": ({"confidence": 0.5, "threshold": 0.7}, "abstained", "below the gate"),
-    "a little below, seller has it": (SELLER_AGREES | {"confidence": 0.89}, "abstained", "below the gate"),
-    "a little below, no option": ({"confidence": 0.89, "problem": "odd"}, "abstained", "below the gate"),
-    "above, no option": ({"problem": "'x' is no option", "written": None}, "review", "'x' is no option"),
-    "seller agrees": (SELLER_AGREES, "confirmed", "the seller says so too"),
-    "seller differs": (SELLER_DIFFERS, "review", "the seller says otherwise"),
-    "seller says none": (SELLER_SAYS_NONE, "review", "the seller says that there is none"),
-    "seller states nothing by null": (
-        {"agrees": None, "says_none": True, "origin": "seller"},
-        "review",
-        "the seller says that there is none",
-    ),
-    "auditor agrees": (SELLER_AGREES | {"origin": "audit"}, "confirmed", "an auditor says so too"),
-    "auditor differs": (SELLER_DIFFERS | {"origin": "audit"}, "review", "an auditor says otherwise"),
-    "unknown": ({"state": "unknown", "support": None, "confidence": 0.99}, "abstained", "does not show it"),
-    "truncated": ({"state": "truncated", "confidence": 0.99}, "abstained", "its value is a beginning"),
-    "error": ({"state": "error", "reason": "a NaN box", "confidence": None}, "quarantined", "a NaN box"),
-    "error without reason": ({"state": "error", "confidence": None}, "quarantined", "could not read this input"),
-    "inferred": ({"support": "inferred"}, "abstained", "inferred, which this attribute may not be"),
-    "inferred, inferable": ({"support": "inferred", "inferable": True}, "published", "passes a gate"),
-    "closed": ({"gate_state": "closed", "threshold": None}, "abstained", "the gate is closed: too few"),
-    "closed, seller agrees": (SELLER_AGREES | {"gate_state": "closed", "threshold": None}, "abstained", "closed"),
-    "never calibrated": (
-        {"gate_id": None, "gate_state": None, "gate_reason": None, "threshold": None, "confidence": None},
-        "abstained",
-        "nobody calibrated this group",
-    ),
-    "another normaliser": ({"normaliser_version": "0"}, "abstained", "measured with another normaliser"),
-}
-
-
-def answered(spark, cases):
-    return spark.createDataFrame([PLAIN | {"product_id": name} | case for name, case in cases.items()], ANSWERED)
-
-
-def test_every_answer_is_decided_by_the_first_rule_that_holds(spark):
-    frame = answered(spark, {name: case for name, (case, _, _) in CASES.items()})
-
-    decided = publish.decide(frame, states=("certified", "provisional"), margin=0.125).collect()
-
-    found = {row.product_id: row.decision for row in decided}
-    assert found == {name: decision for name, (_, decision, _) in CASES.items()}
-    reasons = {row.product_id: row.reason for row in decided}
-    assert [name for name, (_, _, why) in CASES.items() if why not in reasons[name]] == []
-
-
-def test_only_certified_gates_publish_where_conf_says_so(spark):
-    frame = answered(
-        spark,
-        {"provisional": {}, "certified": {"gate_state": "certified"}, "provisional, seller agrees": SELLER_AGREES},
-    )
-
-    decided = publish.decide(frame, states=("certified",), margin=0.125).collect()
-
-    found = {row.product_id: (row.decision, row.reason) for row in decided}
-    assert found == {
-        "provisional": ("review", "passes a gate that is only provisional"),
-        "certified": ("published", "passes a gate that is certified"),
-        "provisional, seller agrees": ("confirmed", "the seller says so too"),
-    }
 
 
 def product(product_id, title):
@@ -546,7 +453,7 @@ def test_answers_are_written_in_the_catalogues_own_spelling(spark, tables):
         "product_type string, attribute string, value string, stated string",
     )
 
-    found = publish.written(frame, reading.reader(answers.records(definitions)), spelt)
+    found = weighing.written(frame, reading.reader(answers.records(definitions)), spelt)
 
     assert {row.value: (row.written, row.problem) for row in found.collect()} == {
         "TEA.O": ("tea.o", None),
@@ -565,3 +472,82 @@ def test_confidences_follow_each_gates_own_calibrator(spark):
     rows = frame.select(reading.confidence(F.col("calibrator"), F.col("score")).alias("confidence")).collect()
 
     assert [row.confidence for row in rows] == [0.8, pytest.approx(0.941176), None, None]
+
+
+def turn(tables, at, *, undo=False, **scope: str):
+    """Turn a kill switch and publish."""
+    kill = config.Kill(
+        **({"product_type": "", "attribute": "", "model_version": "", "answered_by": ""} | scope),
+        reason="for the test",
+        undo=undo,
+    )
+    conf = config.load([config.BASE, "conf/local.yaml", "conf/test.yaml"])
+    job = runs.Job(
+        name="kill", id=f"kill-{at:%d%H%M}", day=at.date(), conf=conf, spark=tables.spark, tables=tables, started_at=at
+    )
+    kills.turn(job, kill)
+    return run(tables, f"publish-{at:%d%H%M}", at + timedelta(minutes=1))
+
+
+def rows_of(tables, table=ATTRIBUTES):
+    return sorted(tuple(map(str, row)) for row in tables.read(table).collect())
+
+
+def test_what_is_killed_is_taken_back_in_one_commit_and_comes_back_byte_for_byte(warehouse):
+    scope = {"attribute": "brand"}
+    before, version = rows_of(warehouse), warehouse.version(ATTRIBUTES)
+
+    turn(warehouse, LATER, **scope)
+    killed, after_kill = rows_of(warehouse), warehouse.version(ATTRIBUTES)
+    turn(warehouse, LATER + timedelta(hours=1), undo=True, **scope)
+
+    assert len(killed) < len(before)
+    assert not [row for row in killed if "brand" in row]
+    assert after_kill == version + 1
+    assert rows_of(warehouse) == before
+    of_p1 = warehouse.read(DECISIONS).where("product_id = 'p1' AND attribute = 'brand'").orderBy("decided_at").collect()
+    assert [(row.decision, row.reason) for row in of_p1] == [
+        ("published", "passes a gate that is provisional"),
+        ("withdrawn", "now abstained: killed: for the test"),
+        ("abstained", "killed: for the test"),
+        ("published", "passes a gate that is provisional"),
+    ]
+
+
+def test_a_killed_model_gives_way_to_the_value_that_was_published_before(warehouse):
+    before = rows_of(warehouse)
+    newer = [
+        row.asDict(recursive=True) | {"model_version": "8", "run_id": "enrich-2", "value": row.value and row.value[:3]}
+        for row in warehouse.read(PREDICTIONS).collect()
+    ]
+    for row in newer:
+        row["evidence"] = [word | {"word": word["word"][:3], "end": word["start"] + 3} for word in row["evidence"]]
+    warehouse.append(warehouse.rows(newer, PREDICTIONS), PREDICTIONS, txn="newer")
+    gates = [gate("brand", "g8", version="8"), gate("net_content", "g9", version="8")]
+    warehouse.append(warehouse.rows(gates, GATES), GATES, txn="newer")
+    successor = [Candidate(Choice(model="facetmill"), MODEL._replace(version="8"))]
+    run(warehouse, "publish-2", LATER, successor)
+    replaced = {row.value for row in warehouse.read(ATTRIBUTES).where("attribute = 'brand'").collect()}
+
+    conf = config.load(
+        [config.BASE, "conf/local.yaml", "conf/test.yaml"], ["kill.model_version='8'", "kill.reason=bad"]
+    )
+    at = LATER + timedelta(hours=1)
+    killing = runs.Job(name="kill", id="kill-1", day=at.date(), conf=conf, spark=warehouse.spark, tables=warehouse,
+                       started_at=at)  # fmt: skip
+    kills.turn(killing, conf.kill)
+    job = run(warehouse, "publish-3", at + timedelta(minutes=1), successor)
+
+    assert "Alb" in replaced or "ALB" in replaced
+    assert rows_of(warehouse) == before
+    assert job.counts["published"] == len(before)
+    assert sum(job.counts[name] for name in map(str, publish.OUTCOMES)) == job.counts["requested"]
+    last = warehouse.read(DECISIONS).where("model_version = '7' AND decision = 'published'")
+    assert last.where("reason LIKE 'restored, for 8 is killed: bad'").count() == len(before)
+
+
+def test_a_switch_must_name_something_say_why_and_undo_what_stands(warehouse):
+    with pytest.raises(ConfigError, match="a product type, an attribute"):
+        turn(warehouse, LATER)
+    with pytest.raises(ConfigError, match="named as it was then"):
+        turn(warehouse, LATER, undo=True, attribute="brand")

@@ -15,7 +15,7 @@ from extractor.images import Config as Limits
 from extractor.images import hash_bytes
 from extractor.metrics import Interval, McNemar, Point
 from extractor.records import Box, Evidence
-from jobs import answers, report
+from jobs import answers, report, showing
 from jobs.inputs import Schemas
 from jobs.pages import cards, charts, crops, page
 from jobs.pages.cards import Answer, Page, Segment
@@ -331,7 +331,7 @@ def warehouse(tables, pictures):
 
 
 def compose(tables, pictures, models=(MODEL,), beside=(), found=None):
-    open_picture = report.opener(tables.read_or_empty(PRODUCT_PICTURES), str(pictures), Limits())
+    open_picture = showing.opener(tables.read_or_empty(PRODUCT_PICTURES), str(pictures), Limits())
     return report.compose(tables, models, beside, found, open_picture, num_cards=8, day=DAY, run_id="report-1")
 
 
@@ -378,7 +378,7 @@ def test_a_picture_whose_store_is_away_is_left_out(tables):
     away = Limits(s3_endpoint="http://127.0.0.1:9", s3_region="us-east-1")
     listed = {"product_id": "p1", "position": 0, "uri": "a.png", "image_hash": "h", "status": "ok"}
 
-    open_picture = report.opener(tables.rows([listed], PRODUCT_PICTURES), "s3://shop/pictures", away)
+    open_picture = showing.opener(tables.rows([listed], PRODUCT_PICTURES), "s3://shop/pictures", away)
 
     assert open_picture("h") is None
 
