@@ -33,14 +33,13 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def sample(argv: Sequence[str]) -> None:
-    """Draw, and write the work sheets."""
+    """Draw, and write the work sheets of all samples that lack verdicts."""
     with runs.job("audit", argv, doc=__doc__, shorthands=SAMPLE) as job:
         models = choosing.models(choosing.candidates(job.conf))
         job.model_version = choosing.versions(models)
-        sample_id = draw.draw(job, models)
-        if sample_id is None:
-            job.say("no gate is worth auditing now: certified, waiting for verdicts, too small, or too unsure")
-        else:
+        if draw.draw(job, models) is None:
+            job.say("no further gate is worth auditing: certified, waiting for verdicts, too small, or too unsure")
+        for sample_id in draw.unfinished(job, models):
             sheet.write(job, sample_id)
 
 

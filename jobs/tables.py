@@ -146,10 +146,9 @@ def _completed(frame: DataFrame, table: Table) -> DataFrame:
     """The contract's columns in its order; one that was added later, and may be null, is null in an older table."""
     fields = spark_schema(table.schema).fields
     new = {f.name: F.lit(None).cast(f.dataType) for f in fields if f.name not in frame.columns and f.nullable}
-    if not new:
-        return frame
-    whole = frame.withColumns(new)
-    return whole.select(*table.columns) if set(table.columns) == set(whole.columns) else whole
+    whole = frame.withColumns(new) if new else frame
+    in_order = whole.columns == table.columns or set(whole.columns) != set(table.columns)
+    return whole if in_order else whole.select(*table.columns)
 
 
 def _is_plain(field: pa.Field) -> bool:

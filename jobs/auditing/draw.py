@@ -69,6 +69,17 @@ def draw(job: runs.Job, models: Sequence[Pinned]) -> str | None:
     return sample_id
 
 
+def unfinished(job: runs.Job, models: Sequence[Pinned]) -> list[str]:
+    """The samples that still lack verdicts: their work sheets may be written again."""
+    before, items = job.tables.read_or_empty(AUDIT_SAMPLES), job.tables.read_or_empty(AUDIT_ITEMS)
+    said = verdicts.verdicts(job.tables.read_or_empty(AUDITS))
+    lacking = [
+        verdicts.judged(verdicts.newest_samples(before, model), items, said).where("verdict IS NULL")
+        for model in models
+    ]
+    return sorted({row.sample_id for rows in lacking for row in rows.select("sample_id").distinct().collect()})
+
+
 def identity(job: runs.Job) -> str:
     """The same tables and settings draw the same sample."""
     settings = [job.conf.audit, job.conf.calibrate.certify]

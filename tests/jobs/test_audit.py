@@ -160,6 +160,7 @@ def test_the_same_tables_draw_the_same_sample_once(sampled):
     again = draw.draw(job(tables, f"audit.out={folder.parent}", "audit.second=0.5"), [MODEL])
 
     assert again is None  # its gate waits for verdicts
+    assert draw.unfinished(drawing, [MODEL]) == [folder.name]
     assert tables.version(AUDIT_SAMPLES) == before
     assert drawing.counts["gates_drawn"] == 1
 

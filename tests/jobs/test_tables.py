@@ -1,7 +1,9 @@
 """The door to Delta: contracts on the way in and out, appends that happen once, constraints that hold."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import pyarrow as pa
 import pytest
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import functions as F
@@ -79,6 +81,21 @@ def test_a_missing_table_and_one_of_another_contract_are_named(tables, spark):
 
     with pytest.raises(ContractError, match="products"):
         tables.read(PRODUCTS)
+
+
+def test_a_table_of_an_older_version_reads_with_nulls_and_is_given_what_it_lacks(tables, spark):
+    fields = [field for field in CATALOG_ATTRIBUTES.schema if field.name != "value"]
+    older = replace(CATALOG_ATTRIBUTES, schema=pa.schema(fields))
+    row = {name: text for name, text in value("a", None).items() if name != "value"}
+    tables.append(tables.rows([row], older), older, txn="older")
+
+    before = tables.read(CATALOG_ATTRIBUTES).collect()
+    tables.append(tables.rows([value("b", "Bark")], CATALOG_ATTRIBUTES), CATALOG_ATTRIBUTES, txn="newer")
+
+    assert [(row.product_id, row.value) for row in before] == [("a", None)]
+    after = tables.read(CATALOG_ATTRIBUTES)
+    assert after.columns == CATALOG_ATTRIBUTES.columns
+    assert {row.product_id: row.value for row in after.collect()} == {"a": None, "b": "Bark"}
 
 
 def test_a_read_keeps_its_version_while_others_write(tables):
