@@ -47,6 +47,7 @@ def planner(*, most: int, slack: float, delta: float, starts: int) -> Callable[[
         drawn = able.head(0 if found is None else found.audits)
         row = {name: first[name] for name in ("product_type", "attribute", "support", "target", "attempt")}
         row |= {"floor": floor, "population": population, "to_judge": int((~drawn["judged"].astype(bool)).sum())}
+        row |= {"audits": None, "thresholds": [], "chance": 0.0, "volume": 0.0}
         if found is not None:
             row |= {"audits": found.audits, "thresholds": list(found.thresholds), "chance": found.chance}
             row |= {"volume": found.volume * population / largest}
