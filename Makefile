@@ -33,8 +33,8 @@ demo: setup  ## the whole night on a sample catalogue that the project draws; MO
 GATES := --conf $(CONF) --conf conf/gates.yaml --day $(DAY)
 demo-gates: setup  ## certified gates on 6,000 products: draw audits, judge them by a script, certify, publish
 	$(BIN)/python -m jobs.nightly $(GATES) sample ingest label train enrich calibrate audit
-	$(BIN)/python -m benchmarks.auditor --sheets demo/gates/audits --truth demo/gates/truth \
-		--definitions demo/gates/catalogue/definitions.yaml --second --out demo/gates/verdicts.csv
+	$(BIN)/python -m benchmarks.auditor --sheets demo/gates/audits --truth demo/gates/truth --second \
+		--out demo/gates/verdicts.csv
 	$(BIN)/python -m jobs.audit record $(GATES) --verdicts demo/gates/verdicts.csv
 	$(BIN)/python -m jobs.nightly $(GATES) calibrate publish evaluate report
 

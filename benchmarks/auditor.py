@@ -1,4 +1,4 @@
-"""Judge the work sheets of an audit sample as people would, from the truth that is kept apart, with some mistakes.
+"""Judge the work sheets of the drawn catalogue as people would, from the truth that is kept apart, with some mistakes.
 
 python -m benchmarks.auditor --sheets demo/gates/audits --truth demo/gates/truth --out demo/gates/verdicts.csv
 """
@@ -10,12 +10,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pyarrow.parquet as pq
-import yaml
 
 from extractor import metrics
 from extractor.normalise import Normaliser
-from extractor.records import Definition
-from schemas.enums import Kind, Verdict
+from extractor.synthetic.universe import definitions
+from schemas.enums import Verdict
 
 FIELDS = ("item_id", "verdict", "right_value", "auditor", "audited_at")
 EVERYBODY = {"first": "ann", "second": "ben"}
@@ -26,7 +25,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sheets", type=Path, required=True, help="audit.out, or the folder of one sample")
     parser.add_argument("--truth", type=Path, required=True, help="folder of truth.parquet")
-    parser.add_argument("--definitions", type=Path, help="definitions.yaml; values are compared as the catalogue does")
     parser.add_argument("--out", type=Path, required=True, help="file of verdicts, for python -m jobs.audit record")
     parser.add_argument(
         "--errors", type=float, default=0.03, help="share of verdicts that are the opposite of the truth"
@@ -39,7 +37,7 @@ def main() -> None:
         raise SystemExit(f"no work sheet below {asked.sheets}: run python -m jobs.audit sample first")
     table = pq.read_table(asked.truth / "truth.parquet", columns=["product_id", "attribute", "values"]).to_pylist()
     truth = {(row["product_id"], row["attribute"]): row["values"] for row in table}
-    known = {} if asked.definitions is None else _normalisers(asked.definitions)
+    known = {(one.product_type, one.attribute): Normaliser(one) for one in definitions()}
     rows = []
     for name in EVERYBODY if asked.second else ["first"]:
         rng = random.Random(f"{asked.seed}/{name}")
@@ -67,31 +65,14 @@ def judged(
     """One line with its verdict."""
     gold = truth[row["product_id"], row["attribute"]]
     value = row["value"].removeprefix("'")
-    normaliser = known.get((row["product_type"], row["attribute"]))
-    is_right = any(
-        metrics.same_keys(value, one) or (normaliser is not None and normaliser.same(value, one)) for one in gold
-    )
+    same = known[row["product_type"], row["attribute"]].same
+    is_right = any(metrics.same_keys(value, one) or same(value, one) for one in gold)
     slips = rng.random() < errors
     if is_right != slips:
         return {"item_id": row["item_id"], "verdict": Verdict.RIGHT}
     if not gold:
         return {"item_id": row["item_id"], "verdict": Verdict.NOT_APPLICABLE}
     return {"item_id": row["item_id"], "verdict": Verdict.WRONG, "right_value": "" if is_right else gold[0]}
-
-
-def _normalisers(file: Path) -> dict[tuple[str, str], Normaliser]:
-    found = {}
-    for row in yaml.safe_load(file.read_text(encoding="utf-8")):
-        options = row.get("options")
-        definition = Definition(
-            product_type=row["product_type"],
-            attribute=row["attribute"],
-            question=row["question"],
-            kind=Kind(row.get("kind", "text")),
-            options=None if options is None else {one["value"]: tuple(one.get("aliases", ())) for one in options},
-        )
-        found[definition.product_type, definition.attribute] = Normaliser(definition)
-    return found
 
 
 if __name__ == "__main__":

@@ -3,7 +3,6 @@
 Everything here sees scores and confidences, never a verdict: a plan that knew verdicts would spoil the certificates.
 """
 
-import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -50,11 +49,7 @@ class Plan(NamedTuple):
 
 def auditable(scores: npt.ArrayLike, confidences: npt.ArrayLike, terms: Terms) -> float | None:
     """The least raw score worth auditing; None where the confidences promise too little everywhere."""
-    score, confidence = np.asarray(scores, dtype=np.float64), np.asarray(confidences, dtype=np.float64)
-    order = np.argsort(-score, kind="stable")
-    promised = np.cumsum(confidence[order]) / np.arange(1, len(order) + 1)
-    reaching = np.flatnonzero(promised >= terms.target - terms.slack)
-    return float(score[order][reaching[-1]]) if len(reaching) else None
+    return _loosest(np.asarray(scores, dtype=np.float64), np.asarray(confidences), terms.target - terms.slack)
 
 
 def plan(
@@ -90,10 +85,8 @@ def allocate(plans: Sequence[Plan | None], costs: Sequence[int], budget: int) ->
         for place, (one, cost) in enumerate(zip(plans, costs, strict=True))
         if one is not None
     ]
-    heapq.heapify(gains)
     chosen = [False] * len(plans)
-    while gains:
-        _, place = heapq.heappop(gains)
+    for _, place in sorted(gains):
         if costs[place] <= budget:
             chosen[place], budget = True, budget - costs[place]
     return chosen
@@ -105,11 +98,18 @@ def _plan(scores: Floats, confidences: Floats, population: int, terms: Terms, au
         return None
     tried = thresholds[:1] if terms.starts == 1 else (thresholds[0], thresholds[-1])
     chance = max(_chance(confidences[scores >= t], audits / len(scores), terms) for t in tried)
-    order = np.argsort(-scores, kind="stable")
-    promised = np.cumsum(confidences[order]) / np.arange(1, len(scores) + 1)
-    reaching = np.flatnonzero(promised >= terms.target)
-    loosest = scores[order][reaching[-1]] if len(reaching) else thresholds[0]
+    loosest = _loosest(scores, confidences, terms.target)
+    if loosest is None:
+        loosest = thresholds[0]
     return Plan(audits, thresholds, chance, population * float((scores >= loosest).mean()))
+
+
+def _loosest(scores: Floats, confidences: Floats, target: float) -> float | None:
+    """The least score above which the confidences promise the target on average."""
+    order = np.argsort(-scores, kind="stable")
+    promised = np.cumsum(confidences[order]) / np.arange(1, len(order) + 1)
+    reaching = np.flatnonzero(promised >= target)
+    return float(scores[order][reaching[-1]]) if len(reaching) else None
 
 
 def _chance(confidences: Floats, share: float, terms: Terms) -> float:

@@ -25,7 +25,6 @@ from scipy.stats import binom, binomtest, false_discovery_control
 from extractor.errors import ConfigError
 
 Floats = npt.NDArray[np.floating[Any]]
-Bools = npt.NDArray[np.bool_]
 
 MOST_CANDIDATES = 10
 """Thresholds that are tested at most: more find little between them."""

@@ -99,7 +99,7 @@ class Tables:
         builder.property("delta.dataSkippingStatsColumns", ",".join(indexed)).execute()
 
     def _widen(self, table: Table) -> None:
-        found = self.spark.read.format("delta").load(self.path(table)).columns
+        found = list(self._snapshot(table).schema().fieldNames())
         new = [f for f in spark_schema(table.schema).fields if f.name not in found and f.nullable]
         if new:
             columns = ", ".join(f"`{f.name}` {f.dataType.simpleString()}" for f in new)

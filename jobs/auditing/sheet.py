@@ -3,14 +3,11 @@
 The page opens without network and sends nothing; verdicts are kept in the browser until they are downloaded.
 """
 
-import base64
 import csv
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import jinja2
 from markupsafe import Markup
 from pyspark.sql import DataFrame, Row
 from pyspark.sql import functions as F
@@ -19,7 +16,7 @@ from jobs import runs, showing
 from jobs.auditing import verdicts
 from jobs.pages import cards
 from jobs.pages.cards import Answer, Open, Page, Picture, Segment
-from jobs.pages.page import TEMPLATES
+from jobs.pages.page import TEMPLATES, environment, script_hash, words
 from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
 from schemas.audit_items import AUDIT_ITEMS
 from schemas.audits import AUDITS
@@ -148,22 +145,16 @@ def safe(text: str) -> str:
 
 def html(items: Sequence[Item], sample_id: str, name: str) -> str:
     """The page; every text of the catalogue is escaped, and only our own script may run."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["words"] = lambda text: text.replace("_", " ")
+    templates = environment()
+    templates.filters["words"] = words
     script = (TEMPLATES / "audit.js").read_text(encoding="utf-8")
     style = "".join((TEMPLATES / file).read_text(encoding="utf-8") for file in ("report.css", "audit.css"))
-    return environment.get_template("audit.html.j2").render(
+    return templates.get_template("audit.html.j2").render(
         items=items,
         sample_id=sample_id,
         name=name,
         verdicts=[str(verdict) for verdict in Verdict],
         style=Markup(style),  # noqa: S704  # our own files
         script=Markup(script),  # noqa: S704  # our own file
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        script_hash=script_hash(script),
     )

@@ -149,16 +149,26 @@ class Report:
         )  # fmt: skip
 
 
-def render(report: Report) -> str:
-    """The page; every text of the catalogue is escaped, and only our own script may run."""
-    environment = jinja2.Environment(
+def environment() -> jinja2.Environment:
+    """Templates of our pages: every text of the catalogue is escaped, a name that is not there is an error."""
+    return jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
+
+
+def script_hash(script: str) -> str:
+    """What a page's Content-Security-Policy names, so that our own script alone may run."""
+    return base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+
+
+def render(report: Report) -> str:
+    """The page; every text of the catalogue is escaped, and only our own script may run."""
+    templates = environment()
+    templates.filters |= {
         "percent": percent,
         "chance": chance,
         "thousands": "{:,}".format,
@@ -166,8 +176,7 @@ def render(report: Report) -> str:
         "took": took,
     }
     script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment.get_template("report.html.j2").render(
+    return templates.get_template("report.html.j2").render(
         report=report,
         decisions=DECISIONS,
         stands=STANDS,
@@ -175,7 +184,7 @@ def render(report: Report) -> str:
         small=charts.SMALL,
         style=Markup((TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704  # our own file
         script=Markup(script),  # noqa: S704  # our own file
-        script_hash=digest,
+        script_hash=script_hash(script),
     )
 
 
