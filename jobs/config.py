@@ -346,6 +346,16 @@ class Report:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Views:
+    """The views for analysts."""
+
+    out: str
+    """The DuckDB script."""
+    name: str
+    """A view whose first rows are printed; empty prints none."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Conf:
     """Everything that an operator can set."""
 
@@ -367,6 +377,7 @@ class Conf:
     kill: Kill
     evaluate: Evaluate
     report: Report
+    views: Views
 
 
 BASE = str(Path(__file__).resolve().parent.parent / "conf" / "base.yaml")

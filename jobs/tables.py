@@ -55,6 +55,10 @@ class Tables:
         """The newest version of a table."""
         return int(self._snapshot(table).version())
 
+    def columns_of(self, table: Table) -> list[str]:
+        """The columns that a table has where it lies: an older one may lack some."""
+        return list(self._snapshot(table).schema().fieldNames())
+
     def rows(self, rows: Sequence[dict[str, Any]], table: Table) -> DataFrame:
         """A few rows made on the driver, as a frame of the table's contract."""
         arrow = pa.Table.from_pylist(list(rows), schema=table.schema)
@@ -99,7 +103,7 @@ class Tables:
         builder.property("delta.dataSkippingStatsColumns", ",".join(indexed)).execute()
 
     def _widen(self, table: Table) -> None:
-        found = list(self._snapshot(table).schema().fieldNames())
+        found = self.columns_of(table)
         new = [f for f in spark_schema(table.schema).fields if f.name not in found and f.nullable]
         if new:
             columns = ", ".join(f"`{f.name}` {f.dataType.simpleString()}" for f in new)

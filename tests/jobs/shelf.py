@@ -73,6 +73,47 @@ def example(product_: dict, attribute: str, value: str | None, *, split: str = "
     }  # fmt: skip
 
 
+def said(product_id: str, value: str | None, at: datetime = NOON, origin: str = "seller") -> dict:
+    row = {"product_id": product_id, "attribute": "brand", "origin": origin}
+    return row | {"observed_at": at, "value": value, "run_id": "ingest-1"}
+
+
+GROUP = {"product_type": "tea", "attribute": "brand", "support": "printed", "model_version": "7"}
+GATE = GROUP | {
+    "gate_id": "tea", "normaliser_version": "1", "target": 0.9, "threshold": 0.9, "state": "provisional",
+    "calibrator": '{"intercept": 0.0, "kind": "logistic", "slope": 1.0}', "reason": "few", "n": 10, "errors": 1,
+    "num_judged": 10, "num_stated": 20, "recall": 0.5, "method": "by hand", "population": "none", "valid_from": NOON,
+    "run_id": "calibrate-1",
+}  # fmt: skip
+"""A gate whose calibrator takes scores as they are."""
+SAMPLE = GROUP | {
+    "sample_id": "sample", "normaliser_version": "1", "target": 0.9, "attempt": 1, "thresholds": [0.5],
+    "population": 9, "drawn": 5, "to_judge": 5, "run_id": "audit-1", "day": DAY, "drawn_at": NOON,
+}  # fmt: skip
+
+
+def item(product_id: str, sample_id: str = "sample") -> dict:
+    """An answer of an audit sample; all say Jade."""
+    return GROUP | {
+        "sample_id": sample_id, "item_id": product_id, "product_id": product_id, "input_hash": "i",
+        "decode_config": "d", "place": 1, "score": 0.9, "value": "Jade", "value_key": "jade", "second": True,
+    }  # fmt: skip
+
+
+def audit(product_id: str, auditor: str, verdict: str, at: datetime = NOON) -> dict:
+    row = {name: value for name, value in item(product_id).items() if name not in ("place", "score", "second")}
+    return row | {"auditor": auditor, "verdict": verdict, "audited_at": at, "run_id": "audit-2"}
+
+
+def published(models: str, at: datetime = NOON, status: str = "succeeded") -> dict:
+    """A run of publish in the run book."""
+    return {
+        "run_id": f"publish-{models}", "job": "publish", "day": at.date(), "code_version": "1", "config": "{}",
+        "status": status, "model_version": models, "inputs": [], "counts": [], "model_calls": 0, "started_at": at,
+        "finished_at": at, "seconds": 1.0,
+    }  # fmt: skip
+
+
 def stock(tables: Tables, **rows: list[dict]) -> None:
     """Write tables by name."""
     for name, content in rows.items():

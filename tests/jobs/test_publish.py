@@ -389,17 +389,6 @@ def test_the_model_of_higher_recall_takes_an_attribute_over_and_gives_it_back(wa
     }
 
 
-@pytest.mark.parametrize("view", sorted(path.stem for path in Path("jobs/views").glob("*.sql")))
-def test_every_view_for_analysts_runs(published, view):
-    tables, _ = published
-    for table in (ATTRIBUTES, DECISIONS, GATES, PRODUCTS):
-        tables.read(table).createOrReplaceTempView(table.name)
-
-    rows = tables.spark.sql(Path(f"jobs/views/{view}.sql").read_text(encoding="utf-8")).collect()
-
-    assert len(rows) > 0
-
-
 def test_the_last_word_of_a_person_counts(spark, tables):
     rows = [
         said("p1", "brand", "Old"),
