@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame, SparkSession
 
+from benchmarks.processes import cpu_seconds
 from extractor import checkpoint, records
 from extractor.models import word_matching
 from extractor.models.base import Knowledge
@@ -36,7 +37,6 @@ REGIONS, TOKENS, DIM = 10, 30, 1280
 """What the demo's pictures have: whole + 3 x 3 grid, a pack's words, EfficientNet-Lite0's width."""
 DEFINITIONS = tuple(Definition(product_type="tea", attribute=name, question=name) for name in ATTRIBUTES)
 WORDS = [f"word{number}" for number in range(1000)]
-TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def main() -> None:
@@ -126,30 +126,6 @@ def measure(
                 seconds[api].append({"wall": time.monotonic() - wall, "cpu": cpu_seconds() - cpu})
             print(f"round {number}, {api}: {answered.value} answers in {time.monotonic() - wall:.1f} s", flush=True)
     return seconds
-
-
-def cpu_seconds() -> float:
-    """CPU seconds of this process and all below it: the JVM, Spark's daemon, its workers."""
-    parents: dict[int, int] = {}
-    used: dict[int, float] = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue  # it ended while we looked
-        process = int(stat.parent.name)
-        parents[process] = int(fields[1])
-        used[process] = sum(map(int, fields[11:15])) / TICKS  # with children that were waited for
-    return sum(seconds for process, seconds in used.items() if is_below(process, parents))
-
-
-def is_below(process: int, parents: dict[int, int]) -> bool:
-    """Whether a process is ours or descends from us."""
-    while process in parents:
-        if process == os.getpid():
-            return True
-        process = parents[process]
-    return False
 
 
 def report(seconds: dict[str, list[dict[str, float]]], num_products: int, out: Path | None) -> None:
