@@ -38,8 +38,7 @@ class Calibrator:
 
     def __call__(self, scores: npt.ArrayLike) -> Floats:
         """Raw scores (0..1) to the probability of being right (0..1)."""
-        confidences: Floats = np.round(expit(self.intercept + self.slope * _logit(scores)), DECIMALS)
-        return confidences
+        return _curve(self.intercept, self.slope, scores)
 
     def to_json(self) -> str:
         """What gates.calibrator stores."""
@@ -52,6 +51,13 @@ def from_json(text: str) -> Calibrator:
     if fields.pop("kind", None) != "logistic" or sorted(fields) != ["intercept", "slope"]:
         raise ContractError("gates.calibrator", text, "kind logistic with slope and intercept")
     return Calibrator(slope=float(fields["slope"]), intercept=float(fields["intercept"]))
+
+
+def confidences(calibrators: Sequence[Calibrator], scores: npt.ArrayLike) -> Floats:
+    """Scores, each by a calibrator of its own."""
+    intercepts = np.array([calibrator.intercept for calibrator in calibrators], dtype=np.float64)
+    slopes = np.array([calibrator.slope for calibrator in calibrators], dtype=np.float64)
+    return _curve(intercepts, slopes, scores)
 
 
 class Threshold(NamedTuple):
@@ -131,6 +137,11 @@ def _shifted(pool: Calibrator, scores: Floats, right: npt.NDArray[np.bool_], pri
         step = slope / (float(np.sum(confidence * (1 - confidence))) + weight)
         shift -= float(np.clip(step, -1.0, 1.0))  # far from the answer, full Newton steps overshoot
     return _rounded(pool.intercept + shift, pool.slope)
+
+
+def _curve(intercept: float | Floats, slope: float | Floats, scores: npt.ArrayLike) -> Floats:
+    confidences: Floats = np.round(expit(intercept + slope * _logit(scores)), DECIMALS)
+    return confidences
 
 
 def _logit(scores: npt.ArrayLike) -> Floats:

@@ -60,7 +60,8 @@ def _confidences(batches: Iterator[tuple[pd.Series, pd.Series]]) -> Iterator[pd.
     read = cache(calibration.from_json)
     for calibrators, scores in batches:
         confidences = pd.Series(None, index=scores.index, dtype=object)
-        known = scores.notna()
-        for stored, rows in scores[known].groupby(calibrators[known]):
-            confidences[rows.index] = read(str(stored))(rows.to_numpy(dtype="float64"))
+        known = scores.notna() & calibrators.notna()
+        # Neighbours are of many groups: a batch is one step, not one a group.
+        curves = [read(stored) for stored in calibrators[known]]
+        confidences[known] = calibration.confidences(curves, scores[known])
         yield confidences

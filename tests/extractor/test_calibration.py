@@ -57,6 +57,15 @@ def test_certain_scores_give_finite_confidences():
     assert found[1] > 0.99
 
 
+def test_scores_by_curves_of_their_own_are_what_each_curve_says_alone():
+    curves = [Calibrator(slope=2.0), Calibrator(intercept=-1.0), Calibrator(slope=2.0)]
+
+    found = calibration.confidences(curves, [0.2, 0.7, 0.9])
+
+    assert list(found) == [curve([score])[0] for curve, score in zip(curves, [0.2, 0.7, 0.9], strict=True)]
+    assert calibration.confidences([], []).shape == (0,)
+
+
 @pytest.mark.parametrize(("num", "low", "high"), [(0, 0.70, 0.70), (5, 0.50, 0.68), (2_000, 0.29, 0.33)])
 def test_a_group_leaves_the_pool_as_its_answers_outweigh_the_prior(num, low, high):
     pooled_right = np.arange(1_000) % 10 < 7  # the pool: 70 % right whatever the score
