@@ -39,7 +39,7 @@ demo-gates: setup  ## certified gates on 6,000 products: draw audits, judge them
 	$(BIN)/python -m jobs.nightly $(GATES) calibrate publish evaluate report
 
 nightly: setup  ## the steps of the night on your own catalogue: make nightly CONF=conf/mine.yaml DAY=...
-	$(BIN)/python -m jobs.nightly --conf $(CONF) --day $(DAY) ingest read_images enrich calibrate publish report
+	$(BIN)/python -m jobs.nightly --conf $(CONF) --day $(DAY) ingest read_images enrich calibrate publish audit report
 
 fmt: setup  ## format and mend what a machine can
 	$(BIN)/ruff format .

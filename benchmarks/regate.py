@@ -30,7 +30,7 @@ from extractor import checkpoint, normalise
 from extractor.errors import ModelError
 from extractor.models import word_matching
 from extractor.models.base import Knowledge
-from jobs import answers, calibrate, choosing, config, publish, registry
+from jobs import answers, calibrate, choosing, config, deciding, publish, registry
 from jobs.auditing import verdicts
 from jobs.columns import spark_schema
 from jobs.inputs import Schemas
@@ -127,7 +127,7 @@ def run(tables: Tables, conf: Sequence[str], overrides: Sequence[str]) -> list[d
     narrow = ["publish.review_margin=0.05"]
     step(MARGIN, publish, changed=narrow)
     # A new version of the code brings its own constant.
-    for module in (normalise, calibrate, publish, choosing, verdicts):
+    for module in (normalise, calibrate, deciding, choosing, verdicts):
         vars(module)["NORMALISER_VERSION"] = "changed"
     step(NORMALISER, calibrate, publish, changed=narrow)
     return seconds

@@ -7,8 +7,8 @@ the confidences are worth, the chance that the threshold kept is one whose preci
 delta. Three things must hold: audits are drawn uniformly above the loosest threshold, they are not chosen by what they
 show, and thresholds are fixed without verdicts.
 
-Looking again costs: attempt k may be wrong with chance delta / (k (k + 1)), which sums to delta. Who looks every night
-takes `anytime_bound`, which holds at all times together.
+Looking again costs: attempt k may be wrong with chance delta / (k (k + 1)), which sums to delta. A certificate is lost
+by `lost_p`, which may be looked at every night; `anytime_bound` would earn one in the same way.
 """
 
 import math
@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 from scipy.optimize import brentq
-from scipy.stats import binom, binomtest, false_discovery_control
+from scipy.stats import binom, binomtest, false_discovery_control, hypergeom
 
 from extractor.errors import ConfigError
 
@@ -33,6 +33,8 @@ ENOUGH = 0.98
 PRIOR = (4.0, 0.4)
 """Of the mixture behind `anytime_bound`, as a Beta distribution above the target: most of it close to 1, where the
 precision of a gate that deserves its certificate lies."""
+LOSS_PRIOR = (1.0, 9.0)
+"""Of the mixture behind `lost_p`, as a Beta distribution of the error rate above what the target allows."""
 
 
 class Promise(StrEnum):
@@ -192,7 +194,9 @@ def levels(first: Sequence[float], promise: Promise, delta: float) -> list[float
     return [spent if chosen else 0.0 for chosen in selected]
 
 
-def log_wealth(num_right: npt.ArrayLike, n: npt.ArrayLike, precision: npt.ArrayLike) -> Floats:
+def log_wealth(
+    num_right: npt.ArrayLike, n: npt.ArrayLike, precision: npt.ArrayLike, prior: tuple[float, float] = PRIOR
+) -> Floats:
     """What a bet against "precision is at most this" has made of 1, as a logarithm, after n audits in any order.
 
     The stakes are a mixture over all better precisions (Robbins 1970; Waudby-Smith and Ramdas 2024, section 4): a
@@ -200,11 +204,11 @@ def log_wealth(num_right: npt.ArrayLike, n: npt.ArrayLike, precision: npt.ArrayL
     chance delta at most (Ville's inequality).
     """
     good, all_, m = (np.asarray(part, dtype=np.float64) for part in (num_right, n, precision))
-    a, b = PRIOR
+    a, b = prior
     with np.errstate(divide="ignore"):  # a bet that has lost everything
         mixed = special.betaln(a + good, b + all_ - good) + np.log(special.betaincc(a + good, b + all_ - good, m))
-    prior = special.betaln(a, b) + np.log(special.betaincc(a, b, m))
-    wealth: Floats = mixed - prior - special.xlogy(good, m) - special.xlog1py(all_ - good, -m)
+    before = special.betaln(a, b) + np.log(special.betaincc(a, b, m))
+    wealth: Floats = mixed - before - special.xlogy(good, m) - special.xlog1py(all_ - good, -m)
     return wealth
 
 
@@ -223,6 +227,34 @@ def anytime_bound(num_right: int, n: int, delta: float) -> float:
 def anytime_p(num_right: int, n: int, target: float) -> float:
     """The p-value of `anytime_bound`: below delta exactly where the bound is above the target."""
     return min(1.0, math.exp(-float(log_wealth(num_right, n, target))))
+
+
+def lost_p(right: Sequence[bool], target: float) -> float:
+    """The p-value against "precision is at least the target", the least that it ever was; 1 without audits.
+
+    A certificate whose answers are checked night after night is lost when it has once been below delta, whatever
+    comes later: one that is deserved is lost with chance delta at most, however long it is watched (Ville's
+    inequality, as in `log_wealth`).
+
+    Args:
+        right: verdicts in the order in which they were given.
+        target: the precision promised.
+    """
+    wrong = (~np.asarray(right, dtype=bool)).cumsum()
+    wealth = log_wealth(wrong, np.arange(1, len(wrong) + 1), 1 - target, LOSS_PRIOR)
+    return min(1.0, math.exp(-float(wealth.max(initial=0.0))))
+
+
+def agreement_p(num_agree: int, n: int, num_right: int, num_audits: int) -> float:
+    """The p-value against "people find as many answers right as sellers agree with"; 1 where either is missing.
+
+    Fisher's exact test, one-sided, with half the probability of what was seen (Lancaster 1961: mid-p, for the exact
+    test wastes power on few audits). Small where sellers have copied our answers, or share our errors.
+    """
+    if not n or not num_audits:
+        return 1.0
+    like = hypergeom(n + num_audits, num_agree + num_right, n)
+    return float(like.sf(num_agree) + like.pmf(num_agree) / 2)
 
 
 def _least_share(need: int, audits: int) -> float:

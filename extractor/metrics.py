@@ -4,7 +4,7 @@ A cell is one (product, attribute). `score` ranks answers; equal scores are one 
 threshold can tell them apart.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -224,6 +224,22 @@ def mcnemar(right_a: Bools, right_b: Bools) -> McNemar:
     only_a, only_b = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum())
     p = float(binomtest(only_a, only_a + only_b).pvalue) if only_a + only_b else 1.0
     return McNemar(only_a, only_b, p)
+
+
+def cohen_kappa(counts: Mapping[tuple[str, str], int]) -> float | None:
+    """Agreement of two judges beyond chance (Cohen 1960), from how often each pair of words was said.
+
+    1 where they always agree, 0 where as often as by chance; None where chance alone would always agree.
+    """
+    total = sum(counts.values())
+    words = {word for pair in counts for word in pair}
+    one = {word: sum(num for (said, _), num in counts.items() if said == word) for word in words}
+    other = {word: sum(num for (_, said), num in counts.items() if said == word) for word in words}
+    by_chance = sum(one[word] * other[word] for word in words)
+    if by_chance == total**2:  # nobody was asked, too
+        return None
+    same = sum(num for (a, b), num in counts.items() if a == b)
+    return (same * total - by_chance) / (total**2 - by_chance)
 
 
 class Interval(NamedTuple):

@@ -91,17 +91,28 @@ def current(predictions: DataFrame, pairs: DataFrame, model: Pinned) -> DataFram
 
 
 def of_model(predictions: DataFrame, model: Pinned) -> DataFrame:
-    """The answers of one version of one model, without the evidence, which is long and decides nothing."""
+    """The answers of one version of one model."""
     mine = (F.col("model_name") == model.name) & (F.col("model_version") == model.version)
+    return without_evidence(predictions.where(mine))
+
+
+def without_evidence(predictions: DataFrame) -> DataFrame:
+    """Answers without their evidence, which is long, but for the sources that it names."""
     columns = (*PREDICTIONS.key, "product_type", "state", "value", "score", "support", "reason", "predicted_at")
-    return predictions.where(mine).select(*columns, F.col("run_id").alias("answered_by"))
+    sources = F.array_join(F.array_sort(F.array_distinct("evidence.source")), " + ")
+    made = {"answered_by": F.col("run_id"), "answered_on": F.col("day"), "sources": sources}
+    return predictions.select(*columns, *(found.alias(name) for name, found in made.items()))
 
 
 def in_force(gates: DataFrame, model: Pinned) -> DataFrame:
     """The newest gate of each group of a model version."""
-    order = Window.partitionBy(*GROUP).orderBy(F.col("valid_from").desc(), "gate_id")
-    mine = gates.where(F.col("model_version") == model.version)
-    return mine.withColumn("age", F.row_number().over(order)).where("age = 1").select(*GATES.columns)
+    return newest(gates.where(F.col("model_version") == model.version))
+
+
+def newest(gates: DataFrame) -> DataFrame:
+    """The newest gate of each group of every model version."""
+    order = Window.partitionBy(*GROUP, "model_version").orderBy(F.col("valid_from").desc(), "gate_id")
+    return gates.withColumn("age", F.row_number().over(order)).where("age = 1").select(*GATES.columns)
 
 
 def with_gates(current: DataFrame, gates: DataFrame) -> DataFrame:
@@ -130,11 +141,11 @@ def publishing(publish: Publish) -> Column:
 
 
 def stated(catalog_attributes: DataFrame, *origins: str) -> DataFrame:
-    """What people said last of each pair: product_id, attribute, origin, stated; null is stated that there is none.
+    """What people said last of each pair: PAIR, origin, stated, observed_at, run_id; null is stated that there is none.
 
     A null by which a seller takes a value back says nothing, as in label: that pair is open again.
     """
-    said = F.struct(F.col("origin"), F.col("value").alias("stated"))
+    said = F.struct(F.col("origin"), F.col("value").alias("stated"), "observed_at", "run_id")
     # `audit` sorts before `seller`, and an auditor who spoke at the same moment is right.
     when = F.struct(F.col("observed_at"), (F.col("origin") == "audit").alias("audited"))
     sold = (F.col("origin") == "seller") & F.col("value").isNotNull()
@@ -143,7 +154,7 @@ def stated(catalog_attributes: DataFrame, *origins: str) -> DataFrame:
         .groupBy(*PAIR)
         .agg(F.max_by(said, when).alias("said"), F.count_if(sold).alias("num_sold"))
         .where("said.stated IS NOT NULL OR said.origin = 'audit' OR num_sold = 0")
-        .select(*PAIR, "said.origin", "said.stated")
+        .select(*PAIR, "said.origin", "said.stated", "said.observed_at", "said.run_id")
     )
 
 

@@ -4,7 +4,8 @@
     python -m jobs.audit record --conf conf/local.yaml --day 2026-01-15 --verdicts FILE [--auditor NAME] [--keep-good]
 
 `sample` writes a work sheet (CSV) and a page with pictures whose buttons make the same file; `record` checks verdicts
-line by line and appends them to `audits`. What they prove is calibrate's to say.
+line by line and appends them to `audits`. A share of what certified gates let out (audit.watch) is on the sheets, too.
+What verdicts prove is calibrate's to say.
 """
 
 import sys
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from jobs import choosing, runs
-from jobs.auditing import draw, record, sheet
+from jobs.auditing import draw, record, sheet, watch
 
 SAMPLE = {"--budget": "audit.budget", "--out": "audit.out"}
 RECORD = {
@@ -37,7 +38,10 @@ def sample(argv: Sequence[str]) -> None:
     with runs.job("audit", argv, doc=__doc__, shorthands=SAMPLE) as job:
         models = choosing.models(choosing.candidates(job.conf))
         job.model_version = choosing.versions(models)
-        if draw.draw(job, models) is None:
+        asked = choosing.asked(job.tables, models)
+        answered = {model: draw.auditable(job, model, asked[model.version]) for model in models}
+        watch.draw(job, answered)
+        if draw.draw(job, answered) is None:
             job.say("no further gate is worth auditing: certified, waiting for verdicts, too small, or too unsure")
         for sample_id in draw.unfinished(job, models):
             sheet.write(job, sample_id)

@@ -18,7 +18,7 @@ from extractor.normalise import NORMALISER_VERSION
 from extractor.records import Definition
 from jobs import answers, config, pinned, registry
 from jobs.answers import PAIR, Asked
-from jobs.config import Choice, Publish
+from jobs.config import Choice, Publish, StatesOf
 from jobs.pinned import Pinned
 from jobs.tables import Tables
 from schemas.predictions import PREDICTIONS
@@ -84,17 +84,22 @@ def questions(choices: Sequence[Choice], model: str, known: Sequence[Definition]
 def check(choices: Sequence[Choice], known: Sequence[Definition]) -> None:
     """Refuse an entry that speaks of what no definition has, and definitions for which no model is named."""
     for choice in choices:
-        for what, named, defined in (
-            ("product type", choice.product_types, {one.product_type for one in known}),
-            ("attribute", choice.attributes, {one.attribute for one in known}),
-        ):
-            if odd := sorted(set(named) - defined):
-                raise ConfigError(KEY, f"{what} {odd[0]!r} of {choice.model}", f"one of {', '.join(sorted(defined))}")
+        check_names(KEY, choice, known)
         if not any(choice.covers(one.product_type, one.attribute) for one in known):
             raise ConfigError(KEY, f"an entry of {choice.model} for nothing", "attributes that its product types have")
     for one in known:
         if choices and not any(choice.covers(one.product_type, one.attribute) for choice in choices):
             raise ConfigError(KEY, f"no model for {one.attribute} of {one.product_type}", "at least one for each")
+
+
+def check_names(key: str, entry: Choice | StatesOf, known: Sequence[Definition]) -> None:
+    """Refuse an entry that names a product type or an attribute without definition."""
+    for what, named, defined in (
+        ("product type", entry.product_types, {one.product_type for one in known}),
+        ("attribute", entry.attributes, {one.attribute for one in known}),
+    ):
+        if odd := sorted(set(named) - defined):
+            raise ConfigError(key, f"{what} {odd[0]!r}", f"one of {', '.join(sorted(defined))}")
 
 
 def choose(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass, replace
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal, get_type_hints
 
@@ -205,6 +206,8 @@ class Audit:
     """Answers are audited down to where the confidences promise this much less than the target, 0..1."""
     second: float
     """Share that a second auditor judges as well, 0..1."""
+    watch: float
+    """Share of what certified gates publish that is checked afterwards, 0..1."""
     salt: str
     """Makes the order of draws, which nobody outside should foresee; with another one, old verdicts help little."""
 
@@ -218,7 +221,7 @@ class Audit:
     def __post_init__(self) -> None:
         if self.budget < 1:
             raise ConfigError("budget", self.budget, "at least 1")
-        for name, share in (("slack", self.slack), ("second", self.second)):
+        for name, share in (("slack", self.slack), ("second", self.second), ("watch", self.watch)):
             if not 0 <= share < 1:
                 raise ConfigError(name, share, "a number from 0, below 1")
 
@@ -235,9 +238,13 @@ class Certify:
     """Sequences of thresholds that are tested, each at its part of delta."""
     cannot_tell_is_wrong: bool
     """Whether an answer that an auditor could not judge counts as an error; else it counts as not drawn."""
+    collusion: float
+    """Chance that an honest catalogue is found to repeat our errors, 0..1."""
 
     def __post_init__(self) -> None:
         certificates.check(0.5, self.delta)
+        if not 0 <= self.collusion < 1:
+            raise ConfigError("collusion", self.collusion, "a number from 0, below 1")
         if self.starts < 1:
             raise ConfigError("starts", self.starts, "at least 1")
 
@@ -253,6 +260,8 @@ class Calibrate:
     prior_strength: float
     """How many judged answers the pooled calibration weighs against a group's own."""
     certify: Certify
+    dry_run: bool
+    """Say what new gates would change, and append none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -290,6 +299,45 @@ class StatesOf:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Known:
+    """A day's answers that are unlike earlier ones and may go out; an entry of a list, so its defaults are here."""
+
+    day: date
+    """The day that was processed when they were given."""
+    product_types: tuple[str, ...] = ()
+    """Of these product types alone; empty means all."""
+    attributes: tuple[str, ...] = ()
+    """For these attributes alone; empty means all."""
+
+    def covers(self, product_type: str, attribute: str, day: date) -> bool:
+        """Whether it speaks of a batch."""
+        of_type = not self.product_types or product_type in self.product_types
+        return day == self.day and of_type and (not self.attributes or attribute in self.attributes)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift:
+    """When answers are unlike those that their gate was earned on."""
+
+    smallest: int
+    """Answers of a batch that is judged alone; smaller ones of a day are judged together."""
+    distance: float
+    """Share of answers that may stand elsewhere than before, 0..1; 1 compares nothing."""
+    false_alarm: float
+    """Chance that a batch of a day waits though nothing has changed."""
+    known: tuple[Known, ...]
+    """Batches that an operator has looked at: they wait no more."""
+
+    def __post_init__(self) -> None:
+        if self.smallest < 1:
+            raise ConfigError("smallest", self.smallest, "at least 1")
+        if not 0 < self.distance <= 1:
+            raise ConfigError("distance", self.distance, "a number above 0, at most 1")
+        if not 0 < self.false_alarm < 1:
+            raise ConfigError("false_alarm", self.false_alarm, "a number between 0 and 1, both excluded")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Publish:
     """What may go out."""
 
@@ -301,6 +349,10 @@ class Publish:
     """Exceptions from that, the first that fits wins."""
     review_margin: float
     """Answers this little below their threshold are queued for review, 0..1."""
+    drift: Drift
+    """When answers wait."""
+    dry_run: bool
+    """Say which values would appear and disappear, and write none."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,8 @@
 
     python -m jobs.label --conf conf/local.yaml --day 2026-01-15
 
-Only values of origin `seller` teach; what a model or an auditor said never does. The same catalogue, readings and
+Only values of origin `seller` teach; what a model or an auditor said never does, nor what repeats a value that we had
+published before the seller said it. The same catalogue, readings and
 settings make the same snapshot, which is written once. What is not worth learning is marked with a reason, not lost.
 """
 
@@ -15,7 +16,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from extractor.errors import ContractError
-from jobs import answers, config, lessons, pinned, runs
+from jobs import answers, config, firewall, lessons, pinned, runs
+from jobs.answers import PAIR
 from jobs.columns import spark_schema
 from jobs.inputs import Schemas, pages
 from jobs.tables import Tables
@@ -39,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         known = {(given.product_type, given.attribute): given for given in answers.records(defined)}
         teacher = Teacher(known, job.conf.label)
         products = job.tables.read(PRODUCTS).where("is_current")
-        stated = statements(job.tables.read(CATALOG_ATTRIBUTES), products, defined)
+        said = answers.stated(job.tables.read(CATALOG_ATTRIBUTES), "seller")
+        stated = statements(firewall.own_words(job.tables, said, list(known.values())), products, defined)
         shown = shown_on(job.tables, products, pinned.in_use(job.conf).ocr)
         examples_id = snapshot(stated, shown, config.as_json(job.conf.label), defined)
         if not job.tables.appended(EXAMPLES, txn=f"label:{examples_id}"):
@@ -62,18 +65,12 @@ def make_newest(job: runs.Job, examples_id: str) -> None:
         job.tables.upsert(again, EXAMPLES, when="true")
 
 
-def statements(catalogue: DataFrame, products: DataFrame, defined: DataFrame) -> DataFrame:
-    """What sellers say last of each attribute that is asked; a null that takes a value back says nothing."""
-    last = (
-        catalogue.where(F.col("origin") == "seller")
-        .groupBy("product_id", "attribute")
-        .agg(F.max_by("value", "observed_at").alias("raw_value"), F.count("value").alias("num_values"))
-        .where("raw_value IS NOT NULL OR num_values = 0")
-        .select("product_id", "attribute", "raw_value", F.coalesce("raw_value", F.lit("")).alias("stated"))
-    )
+def statements(said: DataFrame, products: DataFrame, defined: DataFrame) -> DataFrame:
+    """What sellers say of each attribute that is asked, with the product; `said` is from `answers.stated`."""
+    raw = said.select(*PAIR, F.col("stated").alias("raw_value"), F.coalesce("stated", F.lit("")).alias("stated"))
     who = products.select("product_id", "product_type", "content_hash", "family_id")
     asked = defined.select("product_type", "attribute")
-    return last.join(who, on="product_id", how="inner").join(
+    return raw.join(who, on="product_id", how="inner").join(
         F.broadcast(asked), on=["product_type", "attribute"], how="left_semi"
     )
 

@@ -19,6 +19,8 @@ from extractor.errors import ModelError
 from extractor.evaluation import Cell
 from jobs import answers, choosing, differences, runs, showing
 from jobs.answers import Asked
+from jobs.auditing import outlook
+from jobs.config import Certify
 from jobs.pages import findings, page
 from jobs.pages.cards import ORDER, Answer, Open, Page, card, line
 from jobs.pages.findings import Findings
@@ -29,6 +31,8 @@ from jobs.standing import PAIR, standing
 from jobs.tables import Tables
 from jobs.workers import reading
 from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
+from schemas.audit_samples import AUDIT_SAMPLES
+from schemas.audits import AUDITS
 from schemas.decisions import DECISIONS
 from schemas.enums import Decision, Status
 from schemas.gates import GATES
@@ -71,7 +75,17 @@ def report(job: runs.Job, models: Sequence[Pinned], beside: Sequence[Pinned]) ->
     found = findings.read(findings.beside(conf.out))
     pictures = job.tables.read_or_empty(PRODUCT_PICTURES)
     open_picture = showing.opener(pictures, conf.pictures, job.conf.read_images.limits)
-    shown = compose(job.tables, models, beside, found, open_picture, num_cards=conf.gallery, day=job.day, run_id=job.id)
+    shown = compose(
+        job.tables,
+        models,
+        beside,
+        found,
+        open_picture,
+        certify=job.conf.calibrate.certify,
+        num_cards=conf.gallery,
+        day=job.day,
+        run_id=job.id,
+    )
     write(page.render(shown), Path(conf.out))
     if shown.measured_model:
         job.say(f"no figures: the last evaluation is of {shown.measured_model}, which this report is not about")
@@ -86,6 +100,7 @@ def compose(
     found: Findings | None,
     open_picture: Open,
     *,
+    certify: Certify,
     num_cards: int,
     day: date,
     run_id: str,
@@ -102,6 +117,7 @@ def compose(
     pages = showing.pages_of(products, read(PRODUCT_PICTURES), {*chosen, *(cell.product_id for cell in wrong)})
     shown = by_product(decided, [*pages])
     num_holes, num_filled = holes_of(decided)
+    samples = choosing.of_models(read(AUDIT_SAMPLES), models)
     composed = Report(
         day=day,
         run_id=run_id,
@@ -112,7 +128,8 @@ def compose(
         num_filled=num_filled,
         targets=targets(read(ATTRIBUTE_DEFINITIONS)),
         cards=[card(pages[name], shown[name], open_picture) for name in chosen],
-        gates=gate_rows(choosing.in_force(read(GATES), models), decided) if models else [],
+        gates=outlook.gates(choosing.in_force(read(GATES), models), decided, samples, certify) if models else [],
+        agreement=outlook.agreement(read(AUDITS)),
         review=[line(answer, 0, open_picture) for answer in sample(decided, Decision.REVIEW, NUM_REVIEW)],
         quarantine=quarantined(read(QUARANTINE)),
         num_quarantined=read(QUARANTINE).count(),
@@ -201,14 +218,6 @@ def targets(definitions: DataFrame) -> list[float]:
     """The promises, ascending, each once."""
     rows = definitions.select("precision_target").distinct().orderBy("precision_target").collect()
     return [row.precision_target for row in rows]
-
-
-def gate_rows(gates: DataFrame, decided: DataFrame) -> list[dict[str, Any]]:  # rows of schemas/gates.py
-    """The gates in force, with the number of values that each published."""
-    published = decided.where(F.col("decision") == Decision.PUBLISHED).groupBy("gate_id")
-    counted = published.agg(F.count("*").alias("published"))
-    rows = gates.join(counted, on="gate_id", how="left").fillna({"published": 0})
-    return [row.asDict() for row in rows.orderBy("product_type", "attribute", "support").collect()]
 
 
 def quarantined(quarantine: DataFrame) -> list[dict[str, Any]]:  # rows of schemas/quarantine.py

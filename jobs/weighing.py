@@ -24,7 +24,7 @@ def weigh(
 def with_stated(answered: DataFrame, stated: DataFrame, unknown_words: Sequence[str]) -> DataFrame:
     """Answers with what the seller or an auditor says of the pair."""
     none = answers.states_none(F.col("stated"), unknown_words)
-    return answered.join(stated, on=list(PAIR), how="left").withColumn(
+    return answered.join(stated.drop("observed_at", "run_id"), on=list(PAIR), how="left").withColumn(
         "says_none", F.when(F.col("origin").isNotNull(), none)
     )
 

@@ -21,6 +21,7 @@ AUDIT_ITEMS = Table(
             column("value", pa.string(), "the value as it would be published", required=True),
             column("value_key", pa.string(), "equal keys are one value", required=True),
             column("second", pa.bool_(), "a second auditor looks, too", required=True),
+            column("gate_id", pa.string(), "the certified gate that let it out, where that is checked; else null"),
         ]
     ),
 )

@@ -7,7 +7,7 @@ for one thing: a gate whose last attempt failed is drawn twice as often in the n
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pyspark.sql import DataFrame, Window
@@ -17,7 +17,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 from extractor import auditing
 from extractor.auditing import Plan
 from extractor.normalise import NORMALISER_VERSION
-from jobs import answers, choosing, config, runs, weighing
+from jobs import answers, choosing, config, runs, switches, weighing
 from jobs.answers import GROUP, Asked
 from jobs.auditing import verdicts
 from jobs.config import Audit, Certify
@@ -31,6 +31,7 @@ from schemas.catalog_attributes import CATALOG_ATTRIBUTES
 from schemas.enums import GateState, State, Support
 from schemas.gates import GATES
 from schemas.predictions import PREDICTIONS
+from schemas.switches import SWITCHES
 
 MOST = 5_000
 """Answers of a gate that its plan looks at, and the largest sample of one gate."""
@@ -40,16 +41,17 @@ DRAWN = StructType([*planning.PLAN.fields, StructField("sample_id", StringType()
 Row = dict[str, Any]  # a row of AUDIT_SAMPLES and of planning.PLAN
 
 
-def draw(job: runs.Job, models: Sequence[Pinned]) -> str | None:
-    """Draw a sample of every gate that is worth it, as far as the budget goes; its id, None where nothing is."""
+def draw(job: runs.Job, answered: Mapping[Pinned, DataFrame]) -> str | None:
+    """Draw a sample of every gate that is worth it, as far as the budget goes; its id, None where nothing is.
+
+    `answered` is what each model's gates would publish, from `auditable`.
+    """
     said = verdicts.verdicts(job.tables.read_or_empty(AUDITS))
     before = job.tables.read_or_empty(AUDIT_SAMPLES)
-    asked = choosing.asked(job.tables, models)
-    weighed = {model: auditable(job, model, asked[model.version]) for model in models}
     sample_id = identity(job)
     samples: list[Row] = []
-    for model, answered in weighed.items():
-        ordered = in_order(answered, said, salt=job.conf.audit.salt).persist()
+    for model, answers_ in answered.items():
+        ordered = in_order(answers_, said, salt=job.conf.audit.salt).persist()
         open_gates = to_draw(job, model, ordered, before, said)
         plans = planned(open_gates, job.conf.audit, job.conf.calibrate.certify)
         left = job.conf.audit.budget - sum(row["to_judge"] for row in samples)
@@ -64,7 +66,7 @@ def draw(job: runs.Job, models: Sequence[Pinned]) -> str | None:
     if not samples:
         return None
     rows = [{name: row[name] for name in AUDIT_SAMPLES.columns} for row in samples]
-    # The samples last: a draw that died before has none, and is drawn again as it was.
+    # The samples last: a draw that died before has none, and what it drew of items counts for nothing.
     job.tables.append(job.tables.rows(rows, AUDIT_SAMPLES), AUDIT_SAMPLES, txn=f"audit:{sample_id}")
     return sample_id
 
@@ -77,6 +79,8 @@ def unfinished(job: runs.Job, models: Sequence[Pinned]) -> list[str]:
         verdicts.judged(verdicts.newest_samples(before, model), items, said).where("verdict IS NULL")
         for model in models
     ]
+    watched = choosing.of_models(items, models).where("gate_id IS NOT NULL")
+    lacking.append(watched.join(said, on=list(verdicts.VALUE), how="left_anti"))
     return sorted({row.sample_id for rows in lacking for row in rows.select("sample_id").distinct().collect()})
 
 
@@ -105,9 +109,11 @@ def auditable(job: runs.Job, model: Pinned, asked: Asked) -> DataFrame:
     stated = answers.stated(job.tables.read(CATALOG_ATTRIBUTES), "seller", "audit")
     current = answers.current(job.tables.read(PREDICTIONS), asked.pairs, model)
     weighed = weighing.weigh(current, gates, stated, asked, unknown_words=job.conf.label.unknown_words)
+    turned = switches.in_force(job.tables.read_or_empty(SWITCHES)).collect()
     unsaid = F.col("says_none").isNull() & F.col("written").isNotNull() & F.col("confidence").isNotNull()
     allowed = (F.col("support") != Support.INFERRED) | F.col("inferable")
-    return weighed.where((F.col("state") == State.VALUE) & unsaid & allowed & F.col("problem").isNull()).select(
+    able = switches.killed(weighed, turned).where("killed IS NULL AND problem IS NULL")
+    return able.where((F.col("state") == State.VALUE) & unsaid & allowed).select(
         *PREDICTIONS.key,
         "product_type",
         "support",
@@ -163,7 +169,9 @@ def to_draw(job: runs.Job, model: Pinned, ordered: DataFrame, before: DataFrame,
 def planned(open_gates: DataFrame, audit: Audit, certify: Certify) -> list[Row]:
     """One plan a gate, for those that are worth auditing at all."""
     plan = planning.planner(most=MOST, slack=audit.slack, delta=certify.delta, starts=certify.starts)
-    found = open_gates.groupBy(*GROUP).applyInPandas(plan, schema=planning.PLAN).where("audits IS NOT NULL").collect()
+    plans = open_gates.groupBy(*GROUP).applyInPandas(plan, schema=planning.PLAN)
+    # A gate whose answers are all judged cannot be tried again by drawing the same ones.
+    found = plans.where("audits IS NOT NULL AND (attempt = 1 OR to_judge > 0)").collect()
     return [row.asDict() for row in sorted(found, key=lambda row: tuple(row[name] for name in GROUP))]
 
 
@@ -190,6 +198,6 @@ def items_of(ordered: DataFrame, drawn: DataFrame, *, second: float) -> DataFram
         .withColumn("place", F.row_number().over(by_lot))
         .where(F.col("place") <= F.col("audits"))
         .withColumn("item_id", F.substring(F.sha2(F.concat_ws("\u0000", "sample_id", *PREDICTIONS.key), 256), 1, 12))
-        .withColumn("second", again)
+        .withColumns({"second": again, "gate_id": F.lit(None).cast("string")})
         .select(*AUDIT_ITEMS.columns)
     )

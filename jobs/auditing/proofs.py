@@ -1,9 +1,11 @@
 """What verdicts prove: a certificate, or none, for every gate whose last sample is judged whole."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any, NamedTuple
 
 import pandas as pd
+from pyspark.sql import functions as F
 
 from extractor import calibration, certificates, metrics
 from extractor.calibration import DECIMALS
@@ -18,6 +20,7 @@ from schemas.audit_items import AUDIT_ITEMS
 from schemas.audit_samples import AUDIT_SAMPLES
 from schemas.audits import AUDITS
 from schemas.enums import GateState, Support, Verdict
+from schemas.gates import GATES
 
 Row = dict[str, Any]  # a row of GATES: text, numbers and times by column
 
@@ -28,12 +31,34 @@ class Proof(NamedTuple):
     sample_id: str
     attempt: int
     population: int
+    drawn_on: date
+    """The day whose answers it is a sample of."""
     lacking: int
     """Answers that nobody has judged yet: until there are none, the sample proves nothing."""
     unsure: int
     """Answers that auditors could not judge."""
     certificate: Certificate | None
     """None while verdicts are lacking."""
+    floor: float
+    """The least score that was audited."""
+    num_right: int
+    num_judged: int
+    """What people have said so far."""
+
+
+class Watched(NamedTuple):
+    """What people say of answers that a certificate let out."""
+
+    right: tuple[bool, ...] = ()
+    """In the order in which they were judged."""
+
+
+class Seen(NamedTuple):
+    """What is known of the answers of one gate beside its audit sample."""
+
+    agreement: pd.DataFrame
+    """Answers with score and whether the seller says the same (`right`)."""
+    since: Watched
 
 
 def audited(job: runs.Job, model: Pinned) -> pd.DataFrame:
@@ -41,8 +66,24 @@ def audited(job: runs.Job, model: Pinned) -> pd.DataFrame:
     samples = verdicts.newest_samples(job.tables.read_or_empty(AUDIT_SAMPLES), model)
     said = verdicts.verdicts(job.tables.read_or_empty(AUDITS))
     items = verdicts.judged(samples, job.tables.read_or_empty(AUDIT_ITEMS), said)
-    columns = ("sample_id", "attempt", "thresholds", "population", "score", "verdict")
+    columns = ("sample_id", "attempt", "thresholds", "population", "day", "score", "verdict")
     return items.select(*GROUP, *columns).orderBy(*GROUP, "score", "verdict").toPandas()
+
+
+def watched(job: runs.Job, model: Pinned) -> dict[tuple[str, ...], Watched]:
+    """By group and audit sample: verdicts about published answers that its certificate let out."""
+    of_gate = job.tables.read_or_empty(GATES).select("gate_id", "audit_sample").where("audit_sample IS NOT NULL")
+    mine = job.tables.read_or_empty(AUDIT_ITEMS).where(F.col("model_version") == model.version)
+    said = verdicts.verdicts(job.tables.read_or_empty(AUDITS)).select(*verdicts.VALUE, "verdict", "judged_at")
+    if not job.conf.calibrate.certify.cannot_tell_is_wrong:
+        said = said.where(F.col("verdict") != Verdict.CANNOT_TELL)
+    judged = mine.join(F.broadcast(of_gate), on="gate_id").join(said, on=list(verdicts.VALUE))
+    one = F.struct("judged_at", "product_id", (F.col("verdict") == Verdict.RIGHT).alias("right"))
+    rows = judged.groupBy(*GROUP, "audit_sample").agg(F.sort_array(F.collect_list(one)).alias("said")).collect()
+    return {
+        (*(row[name] for name in GROUP), row.audit_sample): Watched(tuple(said.right for said in row.said))
+        for row in rows
+    }
 
 
 def proven(items: pd.DataFrame, definitions: Sequence[Definition], settings: Certify) -> dict[tuple[str, ...], Proof]:
@@ -59,7 +100,16 @@ def proven(items: pd.DataFrame, definitions: Sequence[Definition], settings: Cer
         group, first = tuple(map(str, key)), rows.iloc[0]
         lacking, unsure = int(rows["verdict"].isna().sum()), int((rows["verdict"] == Verdict.CANNOT_TELL).sum())
         proofs[group] = Proof(
-            str(first["sample_id"]), int(first["attempt"]), int(first["population"]), lacking, unsure, None
+            sample_id=str(first["sample_id"]),
+            attempt=int(first["attempt"]),
+            population=int(first["population"]),
+            drawn_on=first["day"],
+            lacking=lacking,
+            unsure=unsure,
+            certificate=None,
+            floor=float(min(first["thresholds"])),
+            num_right=int((rows["verdict"] == Verdict.RIGHT).sum()),
+            num_judged=len(rows) - lacking,
         )
         if not lacking and group in promised:
             whole[group] = rows if settings.cannot_tell_is_wrong else rows[rows["verdict"] != Verdict.CANNOT_TELL]
@@ -92,27 +142,43 @@ def least_p(found: Certificate, attempt: int, settings: Certify) -> float:
     return min(1.0, part * settings.starts * found.first)
 
 
-def certified(gate: Row, proof: Proof | None, evidence: pd.DataFrame) -> Row:
-    """The gate after what its audits say: certified, closed where they do not prove the target, else as it was."""
+def certified(gate: Row, proof: Proof | None, seen: Seen, settings: Certify) -> Row:
+    """The gate after what its audits say: certified, closed where they speak against it, else as it was."""
     if proof is None:
         return gate
     gate = gate | {"audit_sample": proof.sample_id}
+    found = proof.certificate
+    if not proof.lacking and (found is None or found.threshold is None):
+        agree = seen.agreement[seen.agreement["score"] >= proof.floor]["right"]
+        counts = int(agree.sum()), len(agree), proof.num_right, proof.num_judged
+        if certificates.agreement_p(*counts) <= settings.collusion:
+            return gate | closed(collusion(*counts))
+    if proof.lacking and proof.attempt > 1:
+        lacks = f"attempt {proof.attempt} lacks {proof.lacking} verdicts"
+        return gate | closed(
+            f"an earlier audit sample did not prove {gate['target']}, or its certificate was lost; {lacks}"
+        )
     if proof.lacking:
         return gate | {"reason": f"{gate['reason']}; its audit sample lacks {proof.lacking} verdicts"}
-    found = proof.certificate
-    if found is None:
-        return gate
+    return gate if found is None else tested(gate, proof, found, seen, settings)
+
+
+def tested(gate: Row, proof: Proof, found: Certificate, seen: Seen, settings: Certify) -> Row:
+    """The gate after a sample that was judged whole."""
     unsure = f", {proof.unsure} of the sample could not be judged" if proof.unsure else ""
-    gate |= {"n": found.n, "errors": found.errors, "bound": round(found.bound, DECIMALS), "delta": found.level}
-    gate |= {"population": f"{proof.population} answers to pairs of which no seller says anything, when it was drawn"}
+    gate = gate | {"n": found.n, "errors": found.errors, "bound": round(found.bound, DECIMALS), "delta": found.level}
+    whose = f"the {proof.population} answers of {proof.drawn_on} to pairs of which no seller said anything"
+    gate |= {"population": whose}
     gate |= {
         "method": f"learn then test, {len(found.tests)} thresholds by exact binomial tests, attempt {proof.attempt}"
     }
     if found.threshold is None:
-        reason = f"the audits do not prove {gate['target']}: {found.errors} errors in {found.n}{unsure}"
-        return gate | {"state": str(GateState.CLOSED), "reason": reason, "threshold": None, "recall": None}
-    passed = evidence[[tuple(row) == group_of(gate) for row in evidence[list(GROUP)].itertuples(index=False)]]
-    num_right = int((passed["right"] & (passed["score"] >= found.threshold)).sum())
+        return gate | closed(f"the audits do not prove {gate['target']}: {found.errors} errors in {found.n}{unsure}")
+    checks = seen.since.right
+    if certificates.lost_p(checks, gate["target"]) <= settings.delta:
+        num_wrong = len(checks) - sum(checks)
+        return gate | closed(f"the certificate is lost: {num_wrong} errors in {len(checks)} checks of what it let out")
+    num_right = int((seen.agreement["right"] & (seen.agreement["score"] >= found.threshold)).sum())
     return gate | {
         "state": str(GateState.CERTIFIED),
         "reason": f"{found.errors} errors in {found.n} audits prove a precision of at least {found.bound:.3f}{unsure}",
@@ -120,6 +186,19 @@ def certified(gate: Row, proof: Proof | None, evidence: pd.DataFrame) -> Row:
         "threshold": float(calibration.from_json(gate["calibrator"])([found.threshold])[0]),
         "recall": metrics.share(num_right, gate["num_stated"]),
     }
+
+
+def closed(reason: str) -> Row:
+    """What closes a gate."""
+    return {"state": str(GateState.CLOSED), "reason": reason, "threshold": None, "recall": None}
+
+
+def collusion(num_agree: int, n: int, num_right: int, num_audits: int) -> str:
+    """Why agreement with sellers is no evidence here."""
+    return (
+        f"collusion: sellers agree with {num_agree} of {n} answers, people find {num_right} of {num_audits} right; "
+        "either sellers repeat our errors, or what they leave open is harder"
+    )
 
 
 def group_of(gate: Row) -> tuple[str, ...]:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from markupsafe import Markup
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import DataFrame, Row, Window
 from pyspark.sql import functions as F
 
-from jobs import runs, showing
+from jobs import pinned, runs, showing
 from jobs.auditing import verdicts
 from jobs.pages import cards
 from jobs.pages.cards import Answer, Open, Page, Picture, Segment
@@ -21,6 +21,7 @@ from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
 from schemas.audit_items import AUDIT_ITEMS
 from schemas.audits import AUDITS
 from schemas.enums import Source, Verdict
+from schemas.image_texts import IMAGE_TEXTS
 from schemas.predictions import PREDICTIONS
 from schemas.product_pictures import PRODUCT_PICTURES
 from schemas.products import PRODUCTS
@@ -45,6 +46,8 @@ class Item(NamedTuple):
     title: tuple[Segment, ...]
     bullets: tuple[tuple[Segment, ...], ...]
     pictures: tuple[Picture, ...]
+    pack: str
+    """The words that were read on the pictures, where none of these can be shown."""
 
 
 def write(job: runs.Job, sample_id: str) -> None:
@@ -52,11 +55,12 @@ def write(job: runs.Job, sample_id: str) -> None:
     folder = Path(job.conf.audit.out) / sample_id
     folder.mkdir(parents=True, exist_ok=True)
     pictures = job.tables.read(PRODUCT_PICTURES)
-    open_picture = showing.opener(pictures, job.conf.report.pictures, job.conf.read_images.limits)
     rows = to_judge(job, sample_id)
+    mine = {row.product_id for row in rows}
+    open_picture = showing.opener(pictures, job.conf.report.pictures, job.conf.read_images.limits, product_ids=mine)
     for second, name in FILES.items():
-        mine = [row for row in rows if row.second or not second]
-        items = list(items_of(job, mine, pictures, open_picture))
+        of_sheet = [row for row in rows if row.second or not second]
+        items = list(items_of(job, of_sheet, pictures, open_picture))
         with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
@@ -81,15 +85,26 @@ def to_judge(job: runs.Job, sample_id: str) -> list[Row]:
 
 
 def items_of(job: runs.Job, rows: Sequence[Row], pictures: DataFrame, open_picture: Open) -> Iterator[Item]:
-    """What the page shows of each."""
-    products = job.tables.read(PRODUCTS).where("is_current")
-    pages = showing.pages_of(products, pictures, {row.product_id for row in rows})
+    """What the page shows of each; of a product that is gone since it was drawn, its last page."""
+    newest = Window.partitionBy("product_id").orderBy(F.col("is_current").desc(), F.col("updated_at").desc())
+    products = job.tables.read(PRODUCTS).withColumn("age", F.row_number().over(newest)).where("age = 1")
+    product_ids = {row.product_id for row in rows}
+    pages = showing.pages_of(products, pictures, product_ids)
+    texts = job.tables.read_or_empty(IMAGE_TEXTS).where(F.col("ocr_schema") == pinned.in_use(job.conf).ocr)
+    packs = showing.words_of(pictures, texts, product_ids)
     for row in rows:
         answer = answer_of(row)
         page = pages[row.product_id]
         card = cards.card(page, [answer], open_picture)
         yield Item(
-            row.item_id, row.question or "", page, card.lines[0], card.title, marked(page, answer), card.pictures
+            item_id=row.item_id,
+            question=row.question or "",
+            page=page,
+            line=card.lines[0],
+            title=card.title,
+            bullets=marked(page, answer),
+            pictures=card.pictures,
+            pack="" if card.pictures else packs.get(row.product_id, ""),
         )
 
 

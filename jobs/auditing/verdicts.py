@@ -13,7 +13,7 @@ VALUE = (*PAIR, "value_key")
 
 
 def verdicts(audits: DataFrame) -> DataFrame:
-    """VALUE, verdict, num_auditors, right_value: the newest word of each auditor, right only where all say so."""
+    """VALUE, verdict, num_auditors, judged_at, right_value: each auditor's newest word, right only where all say so."""
     by_auditor = Window.partitionBy(*VALUE, "auditor").orderBy(F.col("audited_at").desc(), "verdict")
     newest = audits.withColumn("age", F.row_number().over(by_auditor)).where("age = 1")
     says_wrong = F.col("verdict").isin(Verdict.WRONG, Verdict.NOT_APPLICABLE)
@@ -26,6 +26,7 @@ def verdicts(audits: DataFrame) -> DataFrame:
     return newest.groupBy(*VALUE).agg(
         verdict.alias("verdict"),
         F.count("*").alias("num_auditors"),
+        F.min("audited_at").alias("judged_at"),
         F.max(F.when(says_wrong, F.col("right_value"))).alias("right_value"),
     )
 
@@ -42,7 +43,7 @@ def judged(samples: DataFrame, items: DataFrame, said: DataFrame) -> DataFrame:
 
     `samples` has one row a gate and model version, `said` is from `verdicts`.
     """
-    gates = samples.select("sample_id", *GROUP, "model_version", "attempt", "thresholds", "population")
+    gates = samples.select("sample_id", *GROUP, "model_version", "attempt", "thresholds", "population", "day")
     return items.join(F.broadcast(gates), on=["sample_id", *GROUP, "model_version"], how="inner").join(
         said.select(*VALUE, "verdict"), on=list(VALUE), how="left"
     )

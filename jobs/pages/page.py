@@ -12,6 +12,7 @@ import jinja2
 from markupsafe import Markup
 
 from extractor.evaluation import Cell, Side, Slice
+from jobs.auditing.outlook import Concordance
 from jobs.pages import charts
 from jobs.pages.cards import ORDER, Card, Line
 from jobs.pages.findings import Curve, Findings
@@ -84,6 +85,8 @@ class Report:
     """The precision promises of the definitions, ascending, each once."""
     cards: Sequence[Card]
     gates: Rows
+    """The gates in force, from `outlook.gates`."""
+    agreement: Concordance
     review: Sequence[Line]
     quarantine: Rows
     num_quarantined: int
@@ -117,6 +120,12 @@ class Report:
         """The model and what it was compared with."""
         found = self.findings
         return [] if found is None else [found.model.name, *(versus.system for versus in found.versus)]
+
+    @property
+    def to_open(self) -> Rows:
+        """Gates that hold answers back which audits could let out, the most answers an audit first."""
+        able = [gate for gate in self.gates if gate["waiting"] and gate["audits"]]
+        return sorted(able, key=lambda gate: -gate["waiting"] / gate["audits"])
 
     @property
     def gates_by_state(self) -> dict[str, int]:

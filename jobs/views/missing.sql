@@ -8,7 +8,7 @@
 --               killed: a kill switch stops it; judged wrong: an auditor said so
 --               inferred: printed nowhere, which this attribute does not allow
 --               no gate: nobody calibrated the group; gate closed; other normaliser: calibrate again
---               below gate; review: a person should look
+--               below gate; waits: answers of that day are unlike those the gate was earned on; review: a person should look
 --   reason      the same in the words of who decided
 --   value       the value that is held back; null without one
 --   confidence, threshold, support  how sure the model is and how sure it must be, 0..1; printed or inferred
@@ -21,6 +21,7 @@ SELECT
   CASE
     WHEN q.decision IS NULL AND a.product_id IS NULL THEN 'no prediction'
     WHEN q.decision IS NULL OR q.decision = 'confirmed' THEN 'not decided'
+    WHEN q.reason LIKE 'drift: %' THEN 'waits'
     WHEN q.decision IN ('review', 'quarantined') THEN q.decision
     WHEN q.reason LIKE 'killed: %' THEN 'killed'
     WHEN q.reason LIKE 'the model says that the page does not show it%' THEN 'unknown'

@@ -180,3 +180,40 @@ def test_levels_of_the_three_promises():
 def test_a_promise_that_nothing_can_prove_is_refused(target, delta):
     with pytest.raises(ConfigError, match="between 0 and 1"):
         certificates.error_free(target, delta)
+
+
+def test_a_certificate_that_is_deserved_is_lost_seldom_and_another_one_soon():
+    rng = np.random.default_rng(5)
+    n = np.arange(1, 731)
+
+    def lost(precision):
+        right = rng.random((400, len(n))) < precision
+        wealth = certificates.log_wealth(n - right.cumsum(axis=1), n, 0.05, certificates.LOSS_PRIOR)
+        return (-wealth <= math.log(0.05)).cumsum(axis=1) > 0
+
+    assert lost(0.95)[:, -1].mean() <= 0.05
+    bad = lost(0.80)
+    assert bad[:, -1].mean() > 0.99
+    assert np.median(bad.argmax(axis=1)) < 60
+    assert certificates.lost_p([True] * 40 + [False] * 20, 0.95) < 1e-6
+    assert certificates.lost_p([True] * 57 + [False] * 3, 0.95) > 0.5
+    once = certificates.lost_p([False] * 4, 0.95)
+    assert certificates.lost_p([False] * 4 + [True] * 500, 0.95) == once < 0.01  # lost is lost
+    assert certificates.lost_p([], 0.95) == 1.0
+
+
+@pytest.mark.parametrize(("precision", "least", "most"), [(0.88, 0.95, 1.0), (0.967, 0.0, 0.1)])
+def test_a_catalogue_that_repeats_errors_is_refused_and_an_honest_one_kept(precision, least, most):
+    rng = np.random.default_rng(2)
+
+    refused = [
+        certificates.agreement_p(rng.binomial(500, 0.967), 500, rng.binomial(100, precision), 100) <= 0.1
+        for _ in range(500)
+    ]
+
+    assert least <= np.mean(refused) <= most
+
+
+def test_without_audits_or_without_agreement_nothing_can_be_said():
+    assert certificates.agreement_p(290, 300, 0, 0) == 1.0
+    assert certificates.agreement_p(0, 0, 50, 100) == 1.0

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from extractor.errors import ContractError
 from jobs import answers, calibrate, config, publish, runs
-from jobs.auditing import draw, record, sheet, verdicts
+from jobs.auditing import draw, record, sheet, verdicts, watch
 from jobs.choosing import Candidate
 from jobs.config import Choice
 from jobs.inputs import Schemas
@@ -89,12 +89,17 @@ def calibrated(spark, tmp_path_factory):
     return tables
 
 
+def auditable(running, model):
+    """What the gates of a model would publish."""
+    return {model: draw.auditable(running, model, answers.asked(running.tables, model))}
+
+
 @pytest.fixture(scope="module")
 def sampled(calibrated, tmp_path_factory):
     """The same with a sample drawn and its work sheets written."""
     folder = tmp_path_factory.mktemp("sheets")
     drawing = job(calibrated, f"audit.out={folder}", "audit.second=0.5")
-    sample_id = draw.draw(drawing, [MODEL])
+    sample_id = draw.draw(drawing, auditable(drawing, MODEL))
     assert sample_id is not None
     sheet.write(drawing, sample_id)
     return calibrated, drawing, folder / sample_id
@@ -157,7 +162,8 @@ def test_the_same_tables_draw_the_same_sample_once(sampled):
     tables, drawing, folder = sampled
     before = tables.version(AUDIT_SAMPLES)
 
-    again = draw.draw(job(tables, f"audit.out={folder.parent}", "audit.second=0.5"), [MODEL])
+    later = job(tables, f"audit.out={folder.parent}", "audit.second=0.5")
+    again = draw.draw(later, auditable(later, MODEL))
 
     assert again is None  # its gate waits for verdicts
     assert draw.unfinished(drawing, [MODEL]) == [folder.name]
@@ -213,6 +219,39 @@ def test_published_is_what_the_certificate_speaks_of_and_no_value_that_was_found
     assert reasons == {"an auditor found it wrong: Other"}
 
 
+def test_checks_of_what_went_out_can_take_the_certificate_and_every_value_back(warehouse, tmp_path):
+    tables, folder = warehouse
+    later, _ = certified(tables, tmp_path, folder, "publish.states=[certified]")
+    publish.publish(later, ALONE)
+    num_out = tables.read(ATTRIBUTES).count()
+
+    checking = job(tables, f"audit.out={tmp_path}", "audit.watch=0.9", at=NOON + timedelta(hours=2))
+    sample_id = watch.draw(checking, auditable(checking, MODEL))
+    assert sample_id is not None
+    assert watch.draw(checking, auditable(checking, MODEL)) is None  # each value is asked for once
+    assert draw.unfinished(checking, [MODEL]) == [sample_id]
+    sheet.write(checking, sample_id)
+    rows = sheet_rows(tmp_path / sample_id)
+    judged = {row["product_id"] for row in sheet_rows(folder)}
+    assert 0 < checking.counts["to_check"] == len(rows) < num_out
+    assert not judged & {row["product_id"] for row in rows}  # what was judged before is not asked again
+
+    file = verdict_file(tmp_path / "checks.csv", rows, verdict="wrong", right_value="")
+    recording = job(tables, "publish.states=[certified]", at=NOON + timedelta(hours=3))
+    record.record(recording, file, auditor="", keep_good=False)
+    calibrate.calibrate(recording, MODEL)
+    publish.publish(recording, ALONE)
+
+    [gate] = answers.in_force(tables.read(GATES), MODEL).where("support = 'printed'").collect()
+    num = len(rows)
+    assert (gate.state, gate.reason) == (
+        "closed",
+        f"the certificate is lost: {num} errors in {num} checks of what it let out",
+    )
+    assert tables.read(ATTRIBUTES).count() == 0
+    assert recording.counts["withdrawn"] == num_out
+
+
 def test_a_sample_that_lacks_verdicts_proves_nothing(warehouse, tmp_path):
     tables, folder = warehouse
     file = verdict_file(tmp_path / "verdicts.csv", sheet_rows(folder)[:-1])
@@ -235,10 +274,11 @@ def test_audits_that_do_not_prove_the_target_close_the_gate_and_the_next_attempt
 
     calibrate.calibrate(later, MODEL)
     [gate] = answers.in_force(tables.read(GATES), MODEL).where("support = 'printed'").collect()
-    draw.draw(job(tables, at=NOON + timedelta(hours=2)), [MODEL])
+    drawing = job(tables, at=NOON + timedelta(hours=2))
+    draw.draw(drawing, auditable(drawing, MODEL))
 
     assert gate.state == "closed"
-    assert "do not prove 0.9" in gate.reason
+    assert gate.reason.startswith("collusion: sellers agree with")
     [second] = tables.read(AUDIT_SAMPLES).where("attempt = 2").collect()
     assert second.drawn == min(2 * len(rows), second.population)
     assert second.to_judge == second.drawn - len(rows)  # the first ones are judged already
@@ -253,7 +293,7 @@ def test_verdicts_hold_for_another_model_that_says_the_same(warehouse, tmp_path)
     calibrate.calibrate(job(tables, at=NOON + timedelta(hours=2)), newer)
 
     drawing = job(tables, at=NOON + timedelta(hours=3))
-    draw.draw(drawing, [newer])
+    draw.draw(drawing, auditable(drawing, newer))
     [before] = answers.in_force(tables.read(GATES), newer).where("support = 'printed'").collect()
     calibrate.calibrate(job(tables, at=NOON + timedelta(hours=4)), newer)
     [after] = answers.in_force(tables.read(GATES), newer).where("support = 'printed'").collect()

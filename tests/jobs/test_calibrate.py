@@ -24,8 +24,8 @@ from schemas.products import PRODUCTS
 MODEL = Pinned("facetmill", "7", Path(), "hash", Schemas(ocr="", features=""))
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 LATER = datetime(2026, 1, 16, 12, tzinfo=UTC)
-CERTIFY = Certify(delta=0.05, promise=Promise.PER_GATE, starts=1, cannot_tell_is_wrong=True)
-SETTINGS = Calibrate(split="calibration", min_judged=8, prior_strength=20.0, certify=CERTIFY)
+CERTIFY = Certify(delta=0.05, promise=Promise.PER_GATE, starts=1, cannot_tell_is_wrong=True, collusion=0.1)
+SETTINGS = Calibrate(split="calibration", min_judged=8, prior_strength=20.0, certify=CERTIFY, dry_run=False)
 BRAND = Definition(product_type="tea", attribute="brand", question="Which brand?")
 FORM = Definition(product_type="tea", attribute="form", question="Which form?", inferable=True, precision_target=0.8)
 

@@ -10,7 +10,7 @@ from extractor.errors import ConfigError, ModelError
 from extractor.records import Definition
 from jobs import choosing, config, train
 from jobs.choosing import Candidate
-from jobs.config import Choice, Publish
+from jobs.config import Choice, Drift, Publish, StatesOf
 from jobs.inputs import Schemas
 from jobs.pinned import Pinned
 from jobs.standing import standing
@@ -66,8 +66,8 @@ def test_a_model_is_asked_where_an_entry_names_it_and_everything_if_none_does():
 @pytest.mark.parametrize(
     ("choices", "found", "expected"),
     [
-        ([Choice(model="pam", product_types=("tee",))], "product type 'tee' of pam", "one of oil, tea"),
-        ([Choice(model="pam", attributes=("band",))], "attribute 'band' of pam", "one of brand"),
+        ([Choice(model="pam", product_types=("tee",))], "product type 'tee'", "one of oil, tea"),
+        ([Choice(model="pam", attributes=("band",))], "attribute 'band'", "one of brand"),
         ([Choice(model="pam", product_types=("tea",))], "no model for brand of oil", "at least one for each"),
     ],
 )
@@ -77,6 +77,13 @@ def test_an_entry_that_cannot_be_meant_is_refused_by_name(choices, found, expect
 
     assert found in str(caught.value)
     assert expected in str(caught.value)
+
+
+def test_an_exception_for_what_no_definition_has_is_refused():
+    exception = StatesOf(states=("certified",), attributes=("colour",))
+
+    with pytest.raises(ConfigError, match=r"publish\.states_of.*attribute 'colour'"):
+        choosing.check_names("publish.states_of", exception, KNOWN)
 
 
 def test_an_entry_whose_product_type_lacks_its_attribute_is_refused():
@@ -107,7 +114,8 @@ def gate(version, support, recall, *, state="provisional", normaliser="1"):
 
 
 def publishes(*states: Literal["certified", "provisional"]):
-    return Publish(models=(), states=states, states_of=(), review_margin=0.1)
+    drift = Drift(smallest=30, distance=1.0, false_alarm=0.01, known=())
+    return Publish(models=(), states=states, states_of=(), review_margin=0.1, drift=drift, dry_run=False)
 
 
 def test_recalls_of_open_gates_add_up_and_closed_ones_are_none(tables):

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Literal
 
-from jobs import config, publish, switches
+from jobs import config, deciding, switches
 from schemas.switches import SWITCHES
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -13,7 +13,7 @@ ANSWERED = """
     product_id string, attribute string, input_hash string, model_version string, decode_config string,
     product_type string, support string, gate_id string, written string, confidence double, stated string,
     state string, reason string, threshold double, gate_state string, gate_reason string, normaliser_version string,
-    inferable boolean, reached boolean, verdict string, right_value string, killed string,
+    inferable boolean, reached boolean, verdict string, right_value string, killed string, waits string,
     problem string, agrees boolean, says_none boolean, origin string
 """
 PLAIN = {
@@ -45,6 +45,8 @@ CASES = {
         "a little below the gate",
     ),
     "an auditor found it wrong": ({"verdict": "wrong"}, "abstained", "an auditor found it wrong"),
+    "its batch waits": ({"waits": "drift: all is new"}, "review", "drift: all is new"),
+    "its batch waits, seller agrees": (SELLER_AGREES | {"waits": "drift"}, "confirmed", "the seller says so too"),
     "killed": ({"killed": "wrong flavours"}, "abstained", "killed: wrong flavours"),
     "an auditor knows better": (
         {"verdict": "wrong", "right_value": "Oru"},
@@ -86,10 +88,13 @@ CASES = {
     ),
     "another normaliser": ({"normaliser_version": "0"}, "abstained", "measured with another normaliser"),
 }
+STILL = config.Drift(smallest=30, distance=1.0, false_alarm=0.01, known=())
 
 
 def settings(*states: Literal["certified", "provisional"], exceptions=()):
-    return config.Publish(models=(), states=states, review_margin=0.125, states_of=exceptions)
+    return config.Publish(
+        models=(), states=states, review_margin=0.125, states_of=exceptions, drift=STILL, dry_run=False
+    )
 
 
 def answered(spark, cases):
@@ -99,7 +104,7 @@ def answered(spark, cases):
 def test_every_answer_is_decided_by_the_first_rule_that_holds(spark):
     frame = answered(spark, {name: case for name, (case, _, _) in CASES.items()})
 
-    decided = publish.decide(frame, settings("certified", "provisional")).collect()
+    decided = deciding.decide(frame, settings("certified", "provisional")).collect()
 
     found = {row.product_id: row.decision for row in decided}
     assert found == {name: decision for name, (_, decision, _) in CASES.items()}
@@ -114,7 +119,7 @@ def test_attributes_may_ask_more_of_a_gate_than_others(spark):
         config.StatesOf(states=("certified", "provisional"), attributes=("brand",)),
     )
 
-    decided = publish.decide(frame, settings("certified", exceptions=stricter)).collect()
+    decided = deciding.decide(frame, settings("certified", exceptions=stricter)).collect()
 
     assert {row.product_id: row.decision for row in decided} == {
         "tea": "review",
@@ -129,7 +134,7 @@ def test_only_certified_gates_publish_where_conf_says_so(spark):
         {"provisional": {}, "certified": {"gate_state": "certified"}, "provisional, seller agrees": SELLER_AGREES},
     )
 
-    decided = publish.decide(frame, settings("certified")).collect()
+    decided = deciding.decide(frame, settings("certified")).collect()
 
     found = {row.product_id: (row.decision, row.reason) for row in decided}
     assert found == {

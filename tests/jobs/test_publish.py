@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from extractor.errors import ConfigError, ContractError
 from extractor.evidence import replay
 from extractor.records import Evidence
-from jobs import answers, choosing, config, publish, runs, weighing
+from jobs import answers, choosing, config, outcome, publish, runs, weighing
 from jobs import kill as kills
 from jobs.choosing import Candidate
 from jobs.config import Choice
@@ -218,6 +218,7 @@ def test_every_requested_pair_has_one_decision(published):
         "quarantined": 0,
         "new_decisions": 8,
         "withdrawn": 0,
+        "waiting": 0,
     }
 
 
@@ -530,7 +531,7 @@ def test_a_killed_model_gives_way_to_the_value_that_was_published_before(warehou
     assert "Alb" in replaced or "ALB" in replaced
     assert rows_of(warehouse) == before
     assert job.counts["published"] == len(before)
-    assert sum(job.counts[name] for name in map(str, publish.OUTCOMES)) == job.counts["requested"]
+    assert sum(job.counts[name] for name in map(str, outcome.OUTCOMES)) == job.counts["requested"]
     last = warehouse.read(DECISIONS).where("model_version = '7' AND decision = 'published'")
     assert last.where("reason LIKE 'restored, for 8 is killed: bad'").count() == len(before)
 

@@ -10,12 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from extractor.certificates import Promise
 from extractor.evaluation import Comparison, Side, Slice
 from extractor.images import Config as Limits
 from extractor.images import hash_bytes
 from extractor.metrics import Interval, McNemar, Point
 from extractor.records import Box, Evidence
 from jobs import answers, report, showing
+from jobs.auditing.outlook import Concordance
+from jobs.config import Certify
 from jobs.inputs import Schemas
 from jobs.pages import cards, charts, crops, page
 from jobs.pages.cards import Answer, Page, Segment
@@ -63,6 +66,7 @@ def empty(**changes: object):
         "day": DAY, "run_id": "report-1", "num_products": 0, "model": "", "outcomes": [], "num_holes": 0,
         "num_filled": 0, "targets": [], "cards": [], "gates": [], "review": [], "quarantine": [],
         "num_quarantined": 0, "runs": [], "findings": None, "measured_model": "", "mistakes": [], "sides": [],
+        "agreement": Concordance(0, 0, None),
     }  # fmt: skip
     return Report(**(plain | changes))
 
@@ -332,7 +336,10 @@ def warehouse(tables, pictures):
 
 def compose(tables, pictures, models=(MODEL,), beside=(), found=None):
     open_picture = showing.opener(tables.read_or_empty(PRODUCT_PICTURES), str(pictures), Limits())
-    return report.compose(tables, models, beside, found, open_picture, num_cards=8, day=DAY, run_id="report-1")
+    certify = Certify(delta=0.05, promise=Promise.PER_GATE, starts=1, cannot_tell_is_wrong=True, collusion=0.1)
+    return report.compose(
+        tables, models, beside, found, open_picture, certify=certify, num_cards=8, day=DAY, run_id="report-1"
+    )
 
 
 def test_every_pair_is_counted_once_by_what_became_of_it(warehouse, pictures):
