@@ -39,6 +39,7 @@ def decide(answered: DataFrame, settings: Publish) -> DataFrame:
         F.col("killed").isNotNull().alias("is_killed"),
         (F.col("waits").isNotNull() & F.col("killed").isNull()).alias("is_waiting"),
         F.lit(False).alias("is_restored"),
+        "waits",
     )
 
 
@@ -61,7 +62,7 @@ def with_restored(decided: DataFrame, able: DataFrame, inputs: DataFrame) -> Dat
         "is_waiting",
         F.col("product_type").alias("now_type"),
         F.col("model_version").alias("now_version"),
-        F.col("reason").alias("because"),
+        F.when(F.col("is_waiting"), F.col("waits")).otherwise(F.col("reason")).alias("because"),
     )
     newest = Window.partitionBy(*PAIR).orderBy(F.col("published_at").desc(), *ANSWER)
     # For a killed answer, what was read from the page as it is now; for one that waits, what stands: nothing changes
