@@ -5,13 +5,13 @@ chance (Pearson's chi-square test of homogeneity): few answers differ much by ch
 Nothing here knows what is right: drift says that an old promise may not speak of new answers, not that these are wrong.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import chi2, chi2_contingency
+from scipy.stats import chi2_contingency, chisquare
 
 Floats = npt.NDArray[np.floating[Any]]
 Counts = Mapping[str, float]
@@ -53,15 +53,12 @@ STILL = Shift(0.0, 1.0, "", 0.0, 0.0)
 
 def shift(reference: Counts, batch: Counts) -> Shift:
     """Two samples of answers held against each other."""
-    bins = sorted({*reference, *batch})
-    counts = np.array([[of.get(name, 0.0) for name in bins] for of in (reference, batch)], dtype=np.float64)
-    if not counts.sum(axis=1).all():
-        return STILL
-    expected = counts.sum(axis=0) / counts.sum() * counts.sum(axis=1).min()
-    names, merged = _merged(bins, counts, expected)
-    if len(names) < 2:
-        return STILL
-    return _shift(names, merged[0], merged[1], float(chi2_contingency(merged, correction=False).pvalue))
+    return _compared(
+        reference,
+        batch,
+        expected=lambda counts: counts.sum(axis=0) / counts.sum() * counts.sum(axis=1).min(),
+        p=lambda counts: chi2_contingency(counts, correction=False).pvalue,
+    )
 
 
 def shift_of_many(expected: Counts, observed: Counts) -> Shift:
@@ -70,21 +67,26 @@ def shift_of_many(expected: Counts, observed: Counts) -> Shift:
     `expected` sums to as many answers as `observed`: which groups they are of says nothing, then. References count as
     exact, for they are many times larger than samples of this kind.
     """
-    bins = sorted({*expected, *observed})
-    counts = np.array([[of.get(name, 0.0) for name in bins] for of in (expected, observed)], dtype=np.float64)
+    return _compared(
+        expected, observed, expected=lambda counts: counts[0], p=lambda counts: chisquare(counts[1], counts[0]).pvalue
+    )
+
+
+def _compared(
+    before: Counts, now: Counts, *, expected: Callable[[Floats], Floats], p: Callable[[Floats], float]
+) -> Shift:
+    """Both histograms over the same bins; which bins hold enough, and how likely they are, is the callers'."""
+    bins = sorted({*before, *now})
+    counts = np.array([[of.get(name, 0.0) for name in bins] for of in (before, now)], dtype=np.float64)
     if not counts.sum(axis=1).all():
         return STILL
-    names, merged = _merged(bins, counts, counts[0])
+    names, merged = _merged(bins, counts, expected(counts))
     if len(names) < 2:
         return STILL
-    statistic = float(((merged[1] - merged[0]) ** 2 / merged[0].clip(min=1e-9)).sum())
-    return _shift(names, merged[0], merged[1], float(chi2.sf(statistic, len(names) - 1)))
-
-
-def _shift(names: list[str], before: Floats, now: Floats, p: float) -> Shift:
-    was, is_ = before / before.sum(), now / now.sum()
+    was, is_ = merged / merged.sum(axis=1, keepdims=True)
     most = int(np.abs(is_ - was).argmax())
-    return Shift(float(np.abs(is_ - was).sum() / 2), p, names[most], float(was[most]), float(is_[most]))
+    distance = float(np.abs(is_ - was).sum() / 2)
+    return Shift(distance, float(p(merged)), names[most], float(was[most]), float(is_[most]))
 
 
 def _merged(bins: list[str], counts: Floats, expected: Floats) -> tuple[list[str], Floats]:

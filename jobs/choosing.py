@@ -18,7 +18,7 @@ from extractor.normalise import NORMALISER_VERSION
 from extractor.records import Definition
 from jobs import answers, config, pinned, registry
 from jobs.answers import PAIR, Asked
-from jobs.config import Choice, Publish, StatesOf
+from jobs.config import Choice, Publish, Scope
 from jobs.pinned import Pinned
 from jobs.tables import Tables
 from schemas.predictions import PREDICTIONS
@@ -92,7 +92,7 @@ def check(choices: Sequence[Choice], known: Sequence[Definition]) -> None:
             raise ConfigError(KEY, f"no model for {one.attribute} of {one.product_type}", "at least one for each")
 
 
-def check_names(key: str, entry: Choice | StatesOf, known: Sequence[Definition]) -> None:
+def check_names(key: str, entry: Scope, known: Sequence[Definition]) -> None:
     """Refuse an entry that names a product type or an attribute without definition."""
     for what, named, defined in (
         ("product type", entry.product_types, {one.product_type for one in known}),
@@ -140,7 +140,7 @@ def of_models(rows: DataFrame, models: Sequence[Pinned]) -> DataFrame:
 
 def in_force(gates: DataFrame, models: Sequence[Pinned]) -> DataFrame:
     """The gates in force of several models."""
-    return reduce(DataFrame.unionByName, [answers.in_force(gates, model) for model in models])
+    return answers.newest(of_models(gates, models))
 
 
 def only(rows: DataFrame, attributes: Sequence[Attribute]) -> DataFrame:

@@ -265,54 +265,44 @@ class Calibrate:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
-    """A model whose answers may go out, and for what.
+class Scope:
+    """What an entry of a list speaks of; the base conf cannot hold defaults of entries, so they are here."""
 
-    An entry of a list: the base conf cannot hold its defaults, so they are here.
-    """
-
-    model: str
-    """Registered name."""
-    version: str | int = "champion"
-    """A version, or an alias; resolved once a run."""
     product_types: tuple[str, ...] = ()
-    """Of these product types alone; empty means all."""
+    """These product types alone; empty means all."""
     attributes: tuple[str, ...] = ()
-    """For these attributes alone; empty means all."""
+    """These attributes alone; empty means all."""
 
     def covers(self, product_type: str, attribute: str) -> bool:
-        """Whether the model may answer for an attribute of a product type."""
+        """Whether it speaks of an attribute of a product type."""
         of_type = not self.product_types or product_type in self.product_types
         return of_type and (not self.attributes or attribute in self.attributes)
 
 
 @dataclass(frozen=True, kw_only=True)
-class StatesOf:
-    """Gate states that publish, for some attributes; an entry of a list, so its defaults are here."""
+class Choice(Scope):
+    """A model whose answers may go out, and for what."""
 
-    states: tuple[Literal["certified", "provisional"], ...]
-    """Gate states that publish."""
-    product_types: tuple[str, ...] = ()
-    """Of these product types alone; empty means all."""
-    attributes: tuple[str, ...] = ()
-    """For these attributes alone; empty means all."""
+    model: str
+    """Registered name."""
+    version: str | int = "champion"
+    """A version, or an alias; resolved once a run."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Known:
-    """A day's answers that are unlike earlier ones and may go out; an entry of a list, so its defaults are here."""
+class StatesOf(Scope):
+    """Gate states that publish, for some attributes."""
+
+    states: tuple[Literal["certified", "provisional"], ...]
+    """Gate states that publish."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known(Scope):
+    """A day's answers that are unlike earlier ones and may go out."""
 
     day: date
     """The day that was processed when they were given."""
-    product_types: tuple[str, ...] = ()
-    """Of these product types alone; empty means all."""
-    attributes: tuple[str, ...] = ()
-    """For these attributes alone; empty means all."""
-
-    def covers(self, product_type: str, attribute: str, day: date) -> bool:
-        """Whether it speaks of a batch."""
-        of_type = not self.product_types or product_type in self.product_types
-        return day == self.day and of_type and (not self.attributes or attribute in self.attributes)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,20 +47,19 @@ class Waiting(NamedTuple):
 def waiting(
     predictions: DataFrame, asked: Mapping[str, Asked], models: Sequence[Pinned], known: DataFrame, settings: Drift
 ) -> list[Waiting]:
-    """The batches that have moved; `known` is from `known_since`."""
+    """The batches that have moved; `predictions` are those of `models`, `known` is from `known_since`."""
     kept = known.collect()
     if not kept:
         return []
     earliest = min(row.known_at for row in kept)
     later = predictions.where(F.col("predicted_at") > F.lit(earliest))
     new = [answers.current(later, asked[model.version].pairs, model) for model in models]
-    since = F.broadcast(known)
+    since = F.broadcast(known.sparkSession.createDataFrame(kept, known.schema))
     batches = reduce(DataFrame.unionByName, new).join(since, on=list(ATTRIBUTE)).where("predicted_at > known_at")
     found = histograms(batches).persist()
     if found.isEmpty():
         return []
-    of_models = reduce(DataFrame.unionByName, [answers.of_model(predictions, model) for model in models])
-    before = of_models.join(since, on=list(ATTRIBUTE)).where("predicted_at <= known_at")
+    before = answers.without_evidence(predictions).join(since, on=list(ATTRIBUTE)).where("predicted_at <= known_at")
     reference = histograms(before.withColumn("answered_on", F.lit(None).cast("date")))
     judge = drifting.judge(smallest=settings.smallest)
     judged = found.unionByName(reference).groupBy(*ATTRIBUTE).applyInPandas(judge, schema=drifting.JUDGED).persist()
@@ -161,7 +160,7 @@ def small_together(small: DataFrame) -> dict[tuple[str, date, str], tuple[Shift,
 
 def _covers(known: Known, key: Key) -> bool:
     product_type, attribute, _, day = key
-    return known.covers(product_type, attribute, day)
+    return day == known.day and known.covers(product_type, attribute)
 
 
 def _why(found: Shift, aspect: str, batch: str) -> str:

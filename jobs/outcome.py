@@ -30,6 +30,8 @@ from schemas.switches import SWITCHES
 
 OUTCOMES = (Decision.PUBLISHED, Decision.CONFIRMED, Decision.REVIEW, Decision.ABSTAINED, Decision.QUARANTINED)
 """What becomes of a requested pair; their counts make up `requested`."""
+KINDS = ("appear", "disappear", "change", "stay")
+"""What may become of a value of `attributes`."""
 
 
 class Outcome(NamedTuple):
@@ -155,7 +157,6 @@ def current_reviews(shown: DataFrame) -> DataFrame:
 
 def differences(job: runs.Job, outcome: Outcome) -> Iterator[str]:
     """What would become of `attributes`, a line for each attribute of a product type that changes, and one of all."""
-    kinds = ("appear", "disappear", "change")
     before = job.tables.read_or_empty(ATTRIBUTES).select(*PAIR, "product_type", F.col("value").alias("was"))
     log = outcome.log.unionByName(outcome.new.select(*outcome.log.columns))
     after = current_attributes(outcome.shown(log), log, outcome.gates)
@@ -164,13 +165,13 @@ def differences(job: runs.Job, outcome: Outcome) -> Iterator[str]:
     kind = kind.when(F.col("was") != F.col("then"), "change").otherwise("stay")
     both = before.join(after, on=list(PAIR), how="outer").withColumn("kind", kind)
     group = (F.coalesce("type_then", "product_type").alias("product_type"), "attribute")
-    counted = both.groupBy(*group).pivot("kind", [*kinds, "stay"]).count().fillna(0)
+    counted = both.groupBy(*group).pivot("kind", list(KINDS)).count().fillna(0)
     rows = counted.orderBy(-(F.col("appear") + F.col("disappear")), "product_type", "attribute").collect()
     for row in rows:
-        if any(row[name] for name in kinds):
+        if row.appear or row.disappear or row.change:
             yield f"{row.product_type}, {row.attribute}: " + _told(row.asDict())
-    yield "values in all: " + _told({name: sum(row[name] for row in rows) for name in (*kinds, "stay")})
+    yield "values in all: " + _told({name: sum(row[name] for row in rows) for name in KINDS})
 
 
 def _told(counts: Mapping[str, int]) -> str:
-    return ", ".join(f"{counts[name]:,} {name}" for name in ("appear", "disappear", "change", "stay"))
+    return ", ".join(f"{counts[name]:,} {name}" for name in KINDS)

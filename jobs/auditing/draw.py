@@ -19,7 +19,7 @@ from extractor.auditing import Plan
 from extractor.normalise import NORMALISER_VERSION
 from jobs import answers, choosing, config, runs, switches, weighing
 from jobs.answers import GROUP, Asked
-from jobs.auditing import verdicts
+from jobs.auditing import lots, verdicts
 from jobs.config import Audit, Certify
 from jobs.pinned import Pinned
 from jobs.workers import planning
@@ -127,10 +127,9 @@ def auditable(job: runs.Job, model: Pinned, asked: Asked) -> DataFrame:
 
 def in_order(answered: DataFrame, said: DataFrame, *, salt: str) -> DataFrame:
     """Answers with whether somebody has judged that value, and a number that orders them for ever."""
-    lot = F.sha2(F.concat_ws("\u0000", F.lit(salt), *answers.PAIR), 256)
     known = said.select(*verdicts.VALUE, F.lit(True).alias("judged"))
     joined = answered.join(known, on=list(verdicts.VALUE), how="left")
-    return joined.withColumns({"judged": F.coalesce("judged", F.lit(False)), "lot": lot})
+    return joined.withColumns({"judged": F.coalesce("judged", F.lit(False)), "lot": lots.lot(salt, *answers.PAIR)})
 
 
 def to_draw(job: runs.Job, model: Pinned, ordered: DataFrame, before: DataFrame, said: DataFrame) -> DataFrame:
@@ -191,13 +190,12 @@ def items_of(ordered: DataFrame, drawn: DataFrame, *, second: float) -> DataFram
     """The answers that were drawn, in their order; a share of them is for a second auditor, too."""
     by_lot = Window.partitionBy(*GROUP).orderBy("lot")
     wanted = drawn.select("sample_id", *GROUP, "floor", "audits")
-    again = F.conv(F.substring("lot", -8, 8), 16, 10).cast("double") / 2**32 < second
     return (
         ordered.join(F.broadcast(wanted), on=list(GROUP), how="inner")
         .where(F.col("score") >= F.col("floor"))
         .withColumn("place", F.row_number().over(by_lot))
         .where(F.col("place") <= F.col("audits"))
-        .withColumn("item_id", F.substring(F.sha2(F.concat_ws("\u0000", "sample_id", *PREDICTIONS.key), 256), 1, 12))
-        .withColumns({"second": again, "gate_id": F.lit(None).cast("string")})
+        .withColumns({"item_id": lots.item_id(), "second": lots.share(-8) < second})
+        .withColumn("gate_id", F.lit(None).cast("string"))
         .select(*AUDIT_ITEMS.columns)
     )

@@ -3,12 +3,12 @@
 from collections import Counter
 from typing import Any, NamedTuple
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from extractor import certificates, metrics
 from jobs.answers import GROUP
-from jobs.auditing.verdicts import VALUE
+from jobs.auditing.verdicts import VALUE, newest_words
 from jobs.config import Certify
 from schemas.enums import Decision, GateState
 
@@ -24,11 +24,9 @@ class Concordance(NamedTuple):
 
 
 def agreement(audits: DataFrame) -> Concordance:
-    """The last verdicts of two auditors on the same values; wrong and not applicable are both `not right`."""
-    by_auditor = Window.partitionBy(*VALUE, "auditor").orderBy(F.col("audited_at").desc(), "verdict")
-    last = audits.withColumn("age", F.row_number().over(by_auditor)).where("age = 1")
+    """The last verdicts of two auditors on the same values, word by word."""
     said = F.sort_array(F.collect_list(F.struct("auditor", "verdict"))).alias("said")
-    pairs = last.groupBy(*VALUE).agg(said).where(F.size("said") > 1)
+    pairs = newest_words(audits).groupBy(*VALUE).agg(said).where(F.size("said") > 1)
     both = pairs.groupBy(F.col("said")[0]["verdict"].alias("one"), F.col("said")[1]["verdict"].alias("other"))
     counts = Counter({(row.one, row.other): row["count"] for row in both.count().collect()})
     num_same = sum(num for (one, other), num in counts.items() if one == other)

@@ -147,12 +147,6 @@ def certified(gate: Row, proof: Proof | None, seen: Seen, settings: Certify) -> 
     if proof is None:
         return gate
     gate = gate | {"audit_sample": proof.sample_id}
-    found = proof.certificate
-    if not proof.lacking and (found is None or found.threshold is None):
-        agree = seen.agreement[seen.agreement["score"] >= proof.floor]["right"]
-        counts = int(agree.sum()), len(agree), proof.num_right, proof.num_judged
-        if certificates.agreement_p(*counts) <= settings.collusion:
-            return gate | closed(collusion(*counts))
     if proof.lacking and proof.attempt > 1:
         lacks = f"attempt {proof.attempt} lacks {proof.lacking} verdicts"
         return gate | closed(
@@ -160,6 +154,12 @@ def certified(gate: Row, proof: Proof | None, seen: Seen, settings: Certify) -> 
         )
     if proof.lacking:
         return gate | {"reason": f"{gate['reason']}; its audit sample lacks {proof.lacking} verdicts"}
+    found = proof.certificate
+    if found is None or found.threshold is None:
+        agree = seen.agreement[seen.agreement["score"] >= proof.floor]["right"]
+        counts = int(agree.sum()), len(agree), proof.num_right, proof.num_judged
+        if certificates.agreement_p(*counts) <= settings.collusion:
+            return gate | closed(collusion(*counts))
     return gate if found is None else tested(gate, proof, found, seen, settings)
 
 

@@ -58,9 +58,9 @@ def write(job: runs.Job, sample_id: str) -> None:
     rows = to_judge(job, sample_id)
     mine = {row.product_id for row in rows}
     open_picture = showing.opener(pictures, job.conf.report.pictures, job.conf.read_images.limits, product_ids=mine)
+    everything = list(items_of(job, rows, pictures, open_picture))
     for second, name in FILES.items():
-        of_sheet = [row for row in rows if row.second or not second]
-        items = list(items_of(job, of_sheet, pictures, open_picture))
+        items = [item for row, item in zip(rows, everything, strict=True) if row.second or not second]
         with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()

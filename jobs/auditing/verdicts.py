@@ -14,8 +14,6 @@ VALUE = (*PAIR, "value_key")
 
 def verdicts(audits: DataFrame) -> DataFrame:
     """VALUE, verdict, num_auditors, judged_at, right_value: each auditor's newest word, right only where all say so."""
-    by_auditor = Window.partitionBy(*VALUE, "auditor").orderBy(F.col("audited_at").desc(), "verdict")
-    newest = audits.withColumn("age", F.row_number().over(by_auditor)).where("age = 1")
     says_wrong = F.col("verdict").isin(Verdict.WRONG, Verdict.NOT_APPLICABLE)
     unsure = F.col("verdict") == Verdict.CANNOT_TELL
     verdict = (
@@ -23,12 +21,22 @@ def verdicts(audits: DataFrame) -> DataFrame:
         .when(F.max(unsure), F.lit(str(Verdict.CANNOT_TELL)))
         .otherwise(F.lit(str(Verdict.RIGHT)))
     )
-    return newest.groupBy(*VALUE).agg(
-        verdict.alias("verdict"),
-        F.count("*").alias("num_auditors"),
-        F.min("audited_at").alias("judged_at"),
-        F.max(F.when(says_wrong, F.col("right_value"))).alias("right_value"),
+    return (
+        newest_words(audits)
+        .groupBy(*VALUE)
+        .agg(
+            verdict.alias("verdict"),
+            F.count("*").alias("num_auditors"),
+            F.min("audited_at").alias("judged_at"),
+            F.max(F.when(says_wrong, F.col("right_value"))).alias("right_value"),
+        )
     )
+
+
+def newest_words(audits: DataFrame) -> DataFrame:
+    """The rows of `audits` that no later word of the same auditor on the same value has replaced."""
+    by_auditor = Window.partitionBy(*VALUE, "auditor").orderBy(F.col("audited_at").desc(), "verdict")
+    return audits.withColumn("age", F.row_number().over(by_auditor)).where("age = 1").drop("age")
 
 
 def newest_samples(samples: DataFrame, model: Pinned) -> DataFrame:

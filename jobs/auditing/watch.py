@@ -8,12 +8,12 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from jobs import runs
 from jobs.answers import GROUP
-from jobs.auditing import verdicts
+from jobs.auditing import lots, verdicts
 from jobs.pinned import Pinned
 from schemas.attributes import ATTRIBUTES
 from schemas.audit_items import AUDIT_ITEMS
@@ -36,8 +36,8 @@ def draw(job: runs.Job, answered: Mapping[Pinned, DataFrame]) -> str | None:
     for model, answers in answered.items():
         drawn = (
             answers.drop("gate_state")
-            .withColumn("lot", lot(job.conf.audit.salt))
-            .where(share("lot", 0) < job.conf.audit.watch)
+            .withColumn("lot", lots.lot(f"{job.conf.audit.salt}:watch", *verdicts.VALUE))
+            .where(lots.share(1) < job.conf.audit.watch)
             .join(out, on=list(PREDICTIONS.key), how="inner")
             .join(known.unionByName(judged).distinct(), on=list(verdicts.VALUE), how="left_anti")
         )
@@ -50,23 +50,9 @@ def draw(job: runs.Job, answered: Mapping[Pinned, DataFrame]) -> str | None:
     return sample_id if num else None
 
 
-def lot(salt: str) -> Column:
-    """A number that says whether a value is checked, foreseen by nobody who lacks the salt."""
-    return F.sha2(F.concat_ws("\u0000", F.lit(f"{salt}:watch"), *verdicts.VALUE), 256)
-
-
-def share(lot: str, at: int) -> Column:
-    """Some digits of a lot as a number from 0, below 1."""
-    return F.conv(F.substring(lot, 1 + at, 8), 16, 10).cast("double") / 2**32
-
-
 def items_of(drawn: DataFrame, sample_id: str, *, second: float) -> DataFrame:
     """Rows of AUDIT_ITEMS; a share of them is for a second auditor, too."""
-    key = F.concat_ws("\u0000", F.lit(sample_id), *PREDICTIONS.key)
-    made = {
-        "sample_id": F.lit(sample_id),
-        "place": F.row_number().over(Window.partitionBy(*GROUP).orderBy("lot")),
-        "item_id": F.substring(F.sha2(key, 256), 1, 12),
-        "second": share("lot", 8) < second,
-    }
-    return drawn.withColumns(made).select(*AUDIT_ITEMS.columns)
+    place = F.row_number().over(Window.partitionBy(*GROUP).orderBy("lot"))
+    of_sample = drawn.withColumns({"sample_id": F.lit(sample_id), "place": place})
+    made = {"item_id": lots.item_id(), "second": lots.share(9) < second}
+    return of_sample.withColumns(made).select(*AUDIT_ITEMS.columns)

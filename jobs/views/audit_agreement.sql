@@ -68,13 +68,4 @@ LEFT JOIN (
 ) AS v
   ON v.product_id = i.product_id AND v.attribute = i.attribute AND v.value_key = i.value_key
 WHERE s.age = 1
-GROUP BY
-  s.product_type,
-  s.attribute,
-  s.support,
-  s.model_version,
-  s.sample_id,
-  s.attempt,
-  s.normaliser_version,
-  s.drawn_at,
-  s.target
+GROUP BY ALL

@@ -44,24 +44,22 @@ FROM (
       ) AS age
     FROM decisions AS d
   ) AS w
-  LEFT JOIN attributes AS a
-    ON a.product_id = w.product_id
-    AND a.attribute = w.attribute
-    AND a.input_hash = w.input_hash
-    AND a.model_version = w.model_version
-    AND a.decode_config = w.decode_config
-  LEFT JOIN review_queue AS r
-    ON r.product_id = w.product_id
-    AND r.attribute = w.attribute
-    AND r.input_hash = w.input_hash
-    AND r.model_version = w.model_version
-    AND r.decode_config = w.decode_config
+  LEFT JOIN (
+    SELECT product_id, attribute, input_hash, model_version, decode_config, 'published' AS decision FROM attributes
+    UNION ALL
+    SELECT product_id, attribute, input_hash, model_version, decode_config, 'review' AS decision FROM review_queue
+  ) AS c
+    ON c.product_id = w.product_id
+    AND c.attribute = w.attribute
+    AND c.input_hash = w.input_hash
+    AND c.model_version = w.model_version
+    AND c.decode_config = w.decode_config
+    AND c.decision = w.decision
   LEFT JOIN last_publish AS l ON true
   WHERE
     w.age = 1
     AND (
-      (w.decision = 'published' AND a.product_id IS NOT NULL)
-      OR (w.decision = 'review' AND r.product_id IS NOT NULL)
+      c.product_id IS NOT NULL
       OR (
         w.decision IN ('confirmed', 'abstained', 'quarantined')
         AND (l.models IS NULL OR position(', ' || w.model_version || ',' IN ', ' || l.models || ',') > 0)

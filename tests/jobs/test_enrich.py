@@ -209,7 +209,7 @@ def test_a_run_that_dies_between_chunks_and_is_started_again_ends_with_the_table
         ("ingest.image_texts.ocr_schema=reader/2", "ocr_schema: found 'reader/1', expected 'reader/2', which conf"),
         ("enrich.version=17", "version '17': found no such version, expected one of champion, 1"),
         ("enrich.model=nobody", "'nobody': found no such model"),
-        ("publish.models=[{model: a, product_types: [tee]}]", "'publish.models': found \"product type 'tee' of a\""),
+        ("publish.models=[{model: a, product_types: [tee]}]", "'publish.models': found \"product type 'tee'\""),
         ("enrich.where=colour = 3", "'enrich.where': found 'colour = 3 (UNRESOLVED"),
         ("enrich.where=product_id ==== 'a'", "expected SQL over product_id"),
     ],
