@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 
-from benchmarks.processes import cpu_seconds
+from benchmarks.processes import Usage, watched
 from extractor import checkpoint, records
 from extractor.models import word_matching
 from extractor.models.base import Knowledge
@@ -58,7 +58,8 @@ def main() -> None:
             batches=conf.enrich.batches,
         )
         rows = spark.read.parquet(f"{folder}/rows")
-        seconds = measure(spark, rows, ask, Path(folder) / "answers", asked.rounds)
+        with watched() as usage:
+            seconds = measure(usage, rows, ask, Path(folder) / "answers", asked.rounds)
     report(seconds, asked.products, asked.out)
 
 
@@ -113,17 +114,17 @@ def write_model(folder: Path) -> Path:
 
 
 def measure(
-    spark: SparkSession, rows: DataFrame, ask: asking.Ask, out: Path, rounds: int
+    usage: Usage, rows: DataFrame, ask: asking.Ask, out: Path, rounds: int
 ) -> dict[str, list[dict[str, float]]]:
     """Wall and CPU seconds of each round, after one that warms up."""
     seconds: dict[str, list[dict[str, float]]] = {api: [] for api in APIS}
     for number in range(rounds + 1):
         for api in APIS if number % 2 else APIS[::-1]:
-            wall, cpu = time.monotonic(), cpu_seconds()
-            answered = spark.sparkContext.accumulator(0)
+            wall, cpu = time.monotonic(), usage.look()
+            answered = rows.sparkSession.sparkContext.accumulator(0)
             enrich.asked(rows, ask, answered, api=api).write.mode("overwrite").parquet(str(out))
             if number:
-                seconds[api].append({"wall": time.monotonic() - wall, "cpu": cpu_seconds() - cpu})
+                seconds[api].append({"wall": time.monotonic() - wall, "cpu": usage.look() - cpu})
             print(f"round {number}, {api}: {answered.value} answers in {time.monotonic() - wall:.1f} s", flush=True)
     return seconds
 

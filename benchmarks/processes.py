@@ -7,29 +7,42 @@ from contextlib import contextmanager
 from pathlib import Path
 
 TICKS = os.sysconf("SC_CLK_TCK")
-EVERY = 1.0
-"""Seconds between two looks at the memory."""
+EVERY = 2.0
+"""Seconds between two looks."""
 
 
-def cpu_seconds() -> float:
-    """CPU seconds of this process and all below it: the JVM, Spark's daemon, its workers."""
-    # With children that were waited for.
-    return sum(sum(map(int, fields[11:15])) / TICKS for fields in ours().values())
+class Usage:
+    """What was used since it was made, with processes that have ended: Spark ends idle workers after a minute."""
+
+    def __init__(self) -> None:
+        self.peak_memory = 0.0
+        """GiB at most, of all processes together (proportional set size)."""
+        self._ticks: dict[tuple[int, str], int] = {}
+        self._looking = threading.Lock()
+
+    def look(self) -> float:
+        """See what runs now; CPU seconds of all processes that were ever seen."""
+        with self._looking:
+            found = ours()
+            # A process number may be given again, but not with the same start.
+            self._ticks |= {(process, fields[19]): sum(map(int, fields[11:13])) for process, fields in found.items()}
+            self.peak_memory = max(self.peak_memory, sum(map(proportional, found)))
+            return sum(self._ticks.values()) / TICKS
 
 
 @contextmanager
-def peak_memory() -> Iterator[list[float]]:
-    """Watch the memory of this process and all below it; the list holds the most GiB (proportional set size)."""
-    peak, stop = [0.0], threading.Event()
+def watched() -> Iterator[Usage]:
+    """Look at this process and all below it every few seconds."""
+    usage, stop = Usage(), threading.Event()
 
     def watch() -> None:
         while not stop.wait(EVERY):
-            peak[0] = max(peak[0], sum(map(proportional, ours())))
+            usage.look()
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     try:
-        yield peak
+        yield usage
     finally:
         stop.set()
         thread.join()

@@ -25,7 +25,7 @@ import torch
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from benchmarks.processes import cpu_seconds, peak_memory
+from benchmarks.processes import Usage, watched
 from extractor import checkpoint, normalise
 from extractor.errors import ModelError
 from extractor.models import word_matching
@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="as the jobs take it")
     parser.add_argument("--out", type=Path, default=None, help="JSON file of the figures")
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder, peak_memory() as peak:
+    with tempfile.TemporaryDirectory() as folder, watched() as usage:
         own = [f"warehouse={folder}/warehouse", f"registry.artifacts={folder}/mlflow"]
         own.append(f"registry.tracking_uri=sqlite:///{folder}/mlflow.db")
         conf = config.load([config.BASE, *asked.conf], [*asked.set, *own])
@@ -87,7 +87,7 @@ def main() -> None:
         began = time.monotonic()
         stock(tables, register(conf, Path(folder) / "model"), asked)
         print(f"the catalogue was made in {time.monotonic() - began:.0f} s", flush=True)
-        seconds = run(tables, asked.conf, [*asked.set, *own])
+        seconds = run(tables, usage, asked.conf, [*asked.set, *own])
         rows = booked(tables, seconds)
         found = {
             "machine": machine(),
@@ -95,7 +95,7 @@ def main() -> None:
             "data": f"synthetic, without pictures: {asked.products:,} products of {asked.types} types with "
             f"{asked.attributes} attributes each, {asked.stated:.0%} of the pairs stated by a seller",
             "conf": [*asked.conf, *asked.set],
-            "peak_memory_gib": round(peak[0], 1),
+            "peak_memory_gib": round(usage.peak_memory, 1),
             "steps": rows,
         }
     if asked.out is not None:
@@ -104,7 +104,7 @@ def main() -> None:
     print("\n".join([f"{found['data']}; {found['machine']}", "", *markdown(rows)]))
 
 
-def run(tables: Tables, conf: Sequence[str], overrides: Sequence[str]) -> list[dict[str, Any]]:
+def run(tables: Tables, usage: Usage, conf: Sequence[str], overrides: Sequence[str]) -> list[dict[str, Any]]:
     """The steps with the seconds that each job took, in order."""
     seconds: list[dict[str, Any]] = []
 
@@ -112,9 +112,9 @@ def run(tables: Tables, conf: Sequence[str], overrides: Sequence[str]) -> list[d
         argv = ["--day", DAY, *(part for file in conf for part in ("--conf", file))]
         argv += [part for pair in (*overrides, *changed) for part in ("--set", pair)]
         for job in jobs:
-            wall, cpu = time.monotonic(), cpu_seconds()
+            wall, cpu = time.monotonic(), usage.look()
             job.main(argv)
-            wall, cpu = time.monotonic() - wall, cpu_seconds() - cpu
+            wall, cpu = time.monotonic() - wall, usage.look() - cpu
             job_name = job.__name__.rpartition(".")[2]
             seconds.append({"step": name, "job": job_name, "seconds": round(wall, 1), "cpu_seconds": round(cpu, 1)})
             print(json.dumps(seconds[-1]), flush=True)

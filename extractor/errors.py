@@ -38,6 +38,17 @@ class ModelError(CatalogError):
         return f"model {thing}: found {found}, expected {expected}"
 
 
+class ConflictError(CatalogError):
+    """Another writer came first: running again mends this one."""
+
+    def __init__(self, thing: str, found: object, expected: str) -> None:
+        super().__init__(thing, found, expected)
+
+    def __str__(self) -> str:
+        thing, found, expected = self.args
+        return f"{thing}: found {found}, expected {expected}; run again"
+
+
 class BackendError(CatalogError):
     """An outside service failed; `retry` says whether asking again may help."""
 

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from pyspark.errors import AnalysisException, ParseException
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 
 from extractor.errors import ConfigError
 from jobs.tables import Tables
@@ -25,11 +25,11 @@ class Catalogue(NamedTuple):
     definitions: DataFrame
 
 
-def read(tables: Tables, *, where: str = "") -> Catalogue:
+def read(tables: Tables, *, where: str | Column = "") -> Catalogue:
     """What stands in the warehouse now; a catalogue may have no pictures, but it has products and definitions."""
     products = tables.read(PRODUCTS).where("is_current")
     return Catalogue(
-        products=wanted(products, where) if where else products,
+        products=products if isinstance(where, str) and not where else wanted(products, where),
         pictures=tables.read_or_empty(PRODUCT_PICTURES),
         texts=tables.read_or_empty(IMAGE_TEXTS),
         features=tables.read_or_empty(IMAGE_FEATURES),
@@ -37,7 +37,7 @@ def read(tables: Tables, *, where: str = "") -> Catalogue:
     )
 
 
-def wanted(products: DataFrame, where: str) -> DataFrame:
+def wanted(products: DataFrame, where: str | Column) -> DataFrame:
     """The products that an operator's condition names."""
     try:
         return products.where(where)

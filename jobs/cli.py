@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 from jobs import config
 
@@ -40,6 +40,9 @@ def parse(
     for flag, key in (shorthands or {}).items():
         parser.add_argument(flag, help=f"short for --set {key}=...", metavar="VALUE", nargs="?", const="true")
     parsed = vars(parser.parse_args(argv))
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)  # somewhere it is tomorrow already
+    if parsed["day"] > tomorrow:
+        parser.error(f"argument --day: found {parsed['day']}, expected {tomorrow} at most, by this machine's clock")
     short = [
         f"{key}={parsed[flag.removeprefix('--').replace('-', '_')]}"
         for flag, key in (shorthands or {}).items()

@@ -185,6 +185,8 @@ class Enrich:
     """SQL over the columns of products: whom to ask; empty asks all."""
     chunk_pairs: int
     """(product, attribute) pairs a chunk: a chunk is one commit."""
+    chunk_bytes: int
+    """Bytes of text and words a chunk: they are broadcast."""
     task_products: int
     """Products a Spark task."""
     api: Literal["pandas", "arrow"]
@@ -192,6 +194,33 @@ class Enrich:
     device: str
     """cpu, cuda, or auto: the task's GPU where Spark gave it one."""
     batches: Batches
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backfill:
+    """A part of the catalogue that a model answers beside the nightly runs."""
+
+    model: str
+    """Its name in the registry; empty means enrich.model."""
+    version: str | int
+    """A version, or an alias such as challenger."""
+    product_types: tuple[str, ...]
+    """Of these product types; empty means of all."""
+    since: date | None
+    """Products that changed on this day or later; null means ever."""
+    until: date | None
+    """Products that changed on this day or before; null means ever."""
+    products: int
+    """Stop after about as many products; 0 is no limit."""
+    hours: float
+    """Stop after so many hours; 0 is no limit."""
+    promote: bool
+    """Make the version champion once it has answered all and its gates let something out."""
+
+    def __post_init__(self) -> None:
+        for name in ("products", "hours"):
+            if getattr(self, name) < 0:
+                raise ConfigError(name, getattr(self, name), "0 or more")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -328,6 +357,31 @@ class Drift:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How far a night may be from the medians of the last nights before publish stops."""
+
+    nights: int
+    """Nights that are looked at; 0 compares nothing."""
+    least: int
+    """With fewer nights before it a night is compared with nothing."""
+    volume: float
+    """Share by which more or fewer pairs may be asked."""
+    quarantined: float
+    """How much more of all pairs the model may fail to read, 0..1."""
+    unknown: float
+    """How much more of all pairs the model may fail to find, 0..1."""
+
+    def __post_init__(self) -> None:
+        if self.nights < 0:
+            raise ConfigError("nights", self.nights, "0 or more")
+        if self.least < 1:
+            raise ConfigError("least", self.least, "at least 1")
+        for name in ("volume", "quarantined", "unknown"):
+            if not getattr(self, name) > 0:
+                raise ConfigError(name, getattr(self, name), "a number above 0")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Publish:
     """What may go out."""
 
@@ -341,6 +395,8 @@ class Publish:
     """Answers this little below their threshold are queued for review, 0..1."""
     drift: Drift
     """When answers wait."""
+    limits: Limits
+    """When nothing goes out."""
     dry_run: bool
     """Say which values would appear and disappear, and write none."""
 
@@ -388,6 +444,28 @@ class Report:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Maintain:
+    """How tables are kept small."""
+
+    tables: tuple[str, ...]
+    """Which; empty means all."""
+    compact: bool
+    """Write many small files anew as few."""
+    sort: bool
+    """Write whole tables anew in the order of their keys: days of I/O for large ones, faster look-ups after."""
+    retain_hours: int
+    """Files that no version younger than this needs are deleted: longer than any run reads a version."""
+    transaction_days: int
+    """How long a table remembers that a transaction was committed: longer than any run is repeated."""
+
+    def __post_init__(self) -> None:
+        if self.retain_hours < LEAST_RETENTION:
+            raise ConfigError("retain_hours", self.retain_hours, f"at least {LEAST_RETENTION}: runs read old versions")
+        if self.transaction_days * 24 < self.retain_hours:
+            raise ConfigError("transaction_days", self.transaction_days, "at least as long as retain_hours")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Views:
     """The views for analysts."""
 
@@ -403,6 +481,8 @@ class Conf:
 
     warehouse: str
     """Folder of the Delta tables, one folder a table; a path or s3a://."""
+    log_format: Literal["text", "json"]
+    """How jobs tell what they do, on standard error: lines to read, or JSON objects to search."""
     spark: Spark
     sample: Sample
     ingest: Ingest
@@ -413,6 +493,7 @@ class Conf:
     train: Train
     registry: Registry
     enrich: Enrich
+    backfill: Backfill
     audit: Audit
     calibrate: Calibrate
     publish: Publish
@@ -420,8 +501,11 @@ class Conf:
     evaluate: Evaluate
     report: Report
     views: Views
+    maintain: Maintain
 
 
+LEAST_RETENTION = 168
+"""Hours; Delta's own limit."""
 BASE = str(Path(__file__).resolve().parent.parent / "conf" / "base.yaml")
 """Every key with its meaning; read before all other files."""
 

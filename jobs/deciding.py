@@ -17,6 +17,7 @@ from schemas.predictions import PREDICTIONS
 
 ANSWER = PREDICTIONS.key
 STAMP = ("run_id", "day", "decided_at")
+UNKNOWN = "the model says that the page does not show it"
 CONTENT = tuple(name for name in DECISIONS.columns if name not in (*ANSWER, *STAMP))
 """What must differ for a decision to be a new one."""
 
@@ -97,7 +98,7 @@ def rules(publishes: Column, margin: float) -> list[tuple[Column, Decision, Colu
     return [
         (F.col("killed").isNotNull(), Decision.ABSTAINED, F.concat(F.lit("killed: "), "killed")),
         (state == State.ERROR, Decision.QUARANTINED, unread),
-        (state == State.UNKNOWN, Decision.ABSTAINED, F.lit("the model says that the page does not show it")),
+        (state == State.UNKNOWN, Decision.ABSTAINED, F.lit(UNKNOWN)),
         (state == State.TRUNCATED, Decision.ABSTAINED, F.lit("the answer did not end: its value is a beginning")),
         (
             F.col("verdict") == Verdict.WRONG,

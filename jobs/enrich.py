@@ -12,22 +12,23 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
 
 from pyspark import Accumulator
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from extractor import vocabulary
 from extractor.errors import ContractError
 from extractor.records import DEFINITIONS, Definition
-from jobs import answers, catalogue, choosing, inputs, pinned, progress, quarantine, runs, vocabularies
+from jobs import answers, catalogue, choosing, chunks, inputs, pinned, progress, quarantine, runs, vocabularies
 from jobs.catalogue import Catalogue
 from jobs.choosing import Attribute
-from jobs.inputs import ROUTE, Range
+from jobs.chunks import Size
+from jobs.inputs import ROUTE
 from jobs.pinned import Pinned
 from jobs.workers import asking
 from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
@@ -36,8 +37,6 @@ from schemas.predictions import PREDICTIONS
 from schemas.products import PRODUCTS
 from schemas.vocabularies import VOCABULARIES
 
-SAMPLED_PAIRS = 1_000_000
-"""Pairs whose route keys are collected, at most about, to cut a work list into chunks."""
 SMALLEST_TASK = 1024 * 1024
 """Bytes; the setting that sizes our scan also cuts the reading of Delta's log, which must not fall to crumbs."""
 
@@ -46,31 +45,40 @@ class Work(NamedTuple):
     """What is left to ask."""
 
     rows: DataFrame
-    num_pairs: int
-    content: int
-    """A hash of all pairs and their inputs, whatever their order."""
+    size: Size
+    after: int
+    """The number of the model's last commit that is counted as answered."""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The story of the job."""
     with runs.job("enrich", argv, doc=__doc__) as job:
-        known = catalogue.read(job.tables, where=job.conf.enrich.where)
-        definitions = answers.records(known.definitions)
-        mine = choosing.questions(job.conf.publish.models, job.conf.enrich.model, definitions)
-        requested = count_requested(job, known.products, definitions, mine)
-        model = pinned.pin(job.conf)
-        job.model_version = model.version
-        pinned.check(model, pinned.in_use(job.conf), texts=known.texts, features=known.features)
-        work = remaining(job, known, mine, model)
-        if work.num_pairs:
-            store_options(job, definitions)
-            answer(job, model, work, known.features, definitions)
-        work.rows.unpersist()
-        num_answers, num_errors = count_answers(job)
-        # From all answers that landed, so also those of a run that died before this line.
-        quarantine.add(job, unreadable(job.tables.read_or_empty(PREDICTIONS)), part="answers")
-        job.counts |= {"requested": requested, "already_answered": requested - work.num_pairs}
-        job.counts |= {"predicted": num_answers, "errors": num_errors}
+        enrich(job, where=job.conf.enrich.where)
+
+
+def enrich(job: runs.Job, *, where: str | Column, goes_on: Callable[[int], bool] = lambda _: True) -> int:
+    """Ask what is due of the products where a condition holds; how many pairs are left.
+
+    `goes_on` is asked before each chunk, with the pairs that this run has answered so far.
+    """
+    known = catalogue.read(job.tables, where=where)
+    definitions = answers.records(known.definitions)
+    mine = choosing.questions(job.conf.publish.models, job.conf.enrich.model, definitions)
+    requested = count_requested(job, known.products, definitions, mine)
+    model = pinned.pin(job.conf)
+    job.model_version = model.version
+    pinned.check(model, pinned.in_use(job.conf), texts=known.texts, features=known.features)
+    work = remaining(job, known, mine, model)
+    if work.size.num_pairs:
+        store_options(job, definitions)
+        answer(job, model, work, known.features, definitions, goes_on=goes_on)
+    work.rows.unpersist()
+    num_answers, num_errors = count_answers(job)
+    # From all answers that landed, so also those of a run that died before this line.
+    quarantine.add(job, unreadable(job.tables.read_or_empty(PREDICTIONS)), part="answers")
+    job.counts |= {"requested": requested, "already_answered": requested - work.size.num_pairs}
+    job.counts |= {"predicted": num_answers, "errors": num_errors}
+    return work.size.num_pairs - num_answers
 
 
 def count_requested(
@@ -80,7 +88,7 @@ def count_requested(
     types = products.groupBy("product_type").agg(F.count("*").alias("num_products"))
     rows = types.orderBy("product_type").collect()
     if not rows:
-        raise ContractError(f"table {PRODUCTS.name}", "no current product", "at least one; run ingest first")
+        raise ContractError(f"table {PRODUCTS.name}", "no current product that is asked", "one; run ingest first")
     defined = {definition.product_type for definition in definitions}
     bare = {row.product_type: row.num_products for row in rows if row.product_type not in defined}
     if bare:
@@ -98,15 +106,17 @@ def count_requested(
 def remaining(job: runs.Job, known: Catalogue, mine: Sequence[Attribute], model: Pinned) -> Work:
     """The pairs without an answer of this model version to this input, kept at hand: every chunk reads them."""
     pages = inputs.pages(known.products, known.pictures, known.texts, known.features, model.reads)
+    # Before the answers are read: a commit in between makes this run stop, not answer twice.
+    after = job.tables.number(PREDICTIONS, stream(job, model))
     answered = answers_of(job.tables.read_or_empty(PREDICTIONS), model, decode_config(job))
     definitions = choosing.only(known.definitions, mine)
     rows = inputs.unanswered(inputs.ask(pages, definitions), answered).persist()
-    num_pairs, content = inputs.content(rows)
-    if num_pairs and model.reads.features:
+    size = chunks.size(rows)
+    if size.num_pairs and model.reads.features:
         num_foreign = inputs.under_other_schemas(rows, known.features, model.reads).distinct().count()
         if num_foreign:
             job.say(f"{num_foreign:,} products have features, but none of {model.reads.features!r}: asked without them")
-    return Work(rows, num_pairs, content)
+    return Work(rows, size, after)
 
 
 def answers_of(predictions: DataFrame, model: Pinned, decode_config: str) -> DataFrame:
@@ -127,44 +137,44 @@ def store_options(job: runs.Job, definitions: Sequence[Definition]) -> None:
         vocabularies.store(job, fresh, examples_id="")
 
 
-def answer(job: runs.Job, model: Pinned, work: Work, features: DataFrame, definitions: Sequence[Definition]) -> None:
-    """Ask chunk after chunk; a chunk is one commit under a name that only the same work can have."""
+def answer(
+    job: runs.Job,
+    model: Pinned,
+    work: Work,
+    features: DataFrame,
+    definitions: Sequence[Definition],
+    *,
+    goes_on: Callable[[int], bool],
+) -> None:
+    """Ask chunk after chunk; a chunk is one commit, and nobody else can make it."""
     conf = job.conf.enrich
-    chunks = cut(work.rows, work.num_pairs, conf.chunk_pairs)
-    content = [model.model_hash, model.version, decode_config(job), work.num_pairs, work.content, conf.chunk_pairs]
-    work_id = hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+    planned = chunks.cut(work.rows, work.size, Size(conf.chunk_pairs, conf.chunk_bytes))
+    chunks.plan(job, planned, model_version=model.version, after=work.after)
     answered = job.spark.sparkContext.accumulator(0)
     with (
         pinned.on_executors(job.spark.sparkContext, model) as (folder, shipped),
         sized_tasks(job.spark, features, model, conf.task_products),
-        progress.ticking("enrich", "pairs", work.num_pairs, lambda: answered.value),
+        progress.ticking(job.name, "pairs", work.size.num_pairs, lambda: answered.value),
     ):
         told = DEFINITIONS.dump_json(tuple(definitions)).decode()
         ask = asking.Ask(folder=folder, shipped=shipped, device=conf.device, definitions=told, batches=conf.batches)
-        for chunk_id, within in enumerate(chunks):
+        for chunk_id, (within, _) in enumerate(planned):
+            if not goes_on(answered.value):
+                job.say(f"stops before chunk {chunk_id + 1} of {len(planned)}")
+                break
             num_bare = work.rows.where(within.holds(F.col(ROUTE)) & F.col("features_of").isNull()).count()
             tasks = max(1, math.ceil(num_bare / conf.task_products))
             rows = inputs.with_features(work.rows, features, model.reads, within, tasks=tasks)
             given = asked(rows, ask, answered, api=conf.api)
-            job.tables.append(stamped(given, job, model, chunk_id), PREDICTIONS, txn=f"enrich:{work_id}:{chunk_id}")
+            job.tables.append_next(
+                stamped(given, job, model, chunk_id),
+                PREDICTIONS,
+                stream=stream(job, model),
+                after=work.after + chunk_id,
+                note=chunks.note(job.id, chunk_id),
+            )
+            job.say(f"chunk {chunk_id + 1} of {len(planned)} has landed", chunk=chunk_id)
     job.model_calls = answered.value
-
-
-def cut(rows: DataFrame, num_pairs: int, chunk_pairs: int) -> list[Range]:
-    """Ranges of route keys with about `chunk_pairs` pairs each; the same work is always cut alike."""
-    if num_pairs <= chunk_pairs:
-        return [inputs.WHOLE]
-    every = math.ceil(num_pairs / SAMPLED_PAIRS)
-    keys = rows.where(F.pmod(F.xxhash64(ROUTE), F.lit(every)) == 0).groupBy(ROUTE)
-    starts: list[str] = []
-    room = chunk_pairs / every
-    # Python orders strings by code point, which is how Spark orders them by bytes of UTF-8.
-    for key, pairs in sorted(keys.agg(F.sum(F.size("asked"))).collect()):
-        if room <= 0:
-            starts.append(key)
-            room = chunk_pairs / every
-        room -= pairs
-    return [Range(low, high) for low, high in zip([None, *starts], [*starts, None], strict=True)]
 
 
 def asked(rows: DataFrame, ask: asking.Ask, answered: Accumulator[int], *, api: str) -> DataFrame:
@@ -186,6 +196,11 @@ def stamped(given: DataFrame, job: runs.Job, model: Pinned, chunk_id: int) -> Da
         F.lit(job.day).alias("day"),
         F.current_timestamp().alias("predicted_at"),
     )
+
+
+def stream(job: runs.Job, model: Pinned) -> str:
+    """The commits of one model's answers, of whichever run."""
+    return f"enrich:{model.version}:{decode_config(job)}"
 
 
 def decode_config(job: runs.Job) -> str:

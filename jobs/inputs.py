@@ -44,6 +44,8 @@ class Range(NamedTuple):
         return above if self.high is None else above & (key < self.high)
 
 
+WORD_BYTES = 64
+"""Of a word that was read on a picture, with its box."""
 WHOLE = Range(None, None)
 
 
@@ -124,6 +126,13 @@ def with_features(
     unseen = mine.where(F.col("features_of").isNull()).repartition(tasks, ROUTE)
     nothing = {name: F.lit(None).cast(TYPES[name]) for name in BLOBS}
     return seen.select(*MODEL_INPUTS.columns).unionByName(unseen.withColumns(nothing).select(*MODEL_INPUTS.columns))
+
+
+def text_bytes() -> Column:
+    """Bytes of text and words that a row holds, about."""
+    bullets = F.aggregate("bullets", F.lit(0), lambda sum_, bullet: sum_ + F.octet_length(bullet))
+    words = F.aggregate("pictures", F.lit(0), lambda sum_, picture: sum_ + F.size(picture["tokens"]))
+    return F.coalesce(F.octet_length("title"), F.lit(0)) + bullets + words * WORD_BYTES
 
 
 def content(rows: DataFrame) -> tuple[int, int]:

@@ -124,14 +124,16 @@ def count(outcome: Outcome) -> dict[str, int]:
     requested = next(iter(outcome.asked.values())).pairs.count()
     # A restored value is what became of its pair; that another answer gave way to it is counted nowhere.
     last = F.max_by("decision", "is_restored").alias("decision")
-    fate = outcome.decided.groupBy(*PAIR).agg(last, F.count_if(~F.col("is_restored")).alias("answers"))
-    found = {row.decision: row.num for row in fate.groupBy("decision").agg(F.sum("answers").alias("num")).collect()}
+    unknown = F.count_if(F.col("reason") == deciding.UNKNOWN).alias("unknown")
+    fate = outcome.decided.groupBy(*PAIR).agg(last, F.count_if(~F.col("is_restored")).alias("answers"), unknown)
+    sums = fate.groupBy("decision").agg(F.sum("answers").alias("num"), F.sum("unknown").alias("unknown")).collect()
+    found = {row.decision: row.num for row in sums}
     counts = {str(outcome): found.get(str(outcome), 0) for outcome in OUTCOMES}
     if requested != sum(counts.values()):
         raise ContractError(
             "publish, decided pairs", f"{sum(counts.values()):,}", f"the {requested:,} requested; run enrich"
         )
-    return {"requested": requested} | counts
+    return {"requested": requested, "unknown": sum(row.unknown for row in sums)} | counts
 
 
 def current_attributes(shown: DataFrame, log: DataFrame, gates: DataFrame) -> DataFrame:

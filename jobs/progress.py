@@ -1,21 +1,35 @@
-"""Progress lines on standard error: what is done, of how much, how fast, how long still."""
+"""Lines on standard error for the operator: what is done, of how much, how fast, how long still; as text or as JSON."""
 
+import json
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 QUIET = 15.0
 """Seconds without a line after which a job says that it is at work."""
 _told = [time.monotonic()]
 """When the last line was printed."""
+_fields: dict[str, object] = {}
+"""What every line of JSON says beside its text; empty: lines are text."""
 
 
-def say(job: str, text: str) -> None:
-    """One line about a job."""
+def as_json(**fields: object) -> None:
+    """From now on print one JSON object a line, each with these fields; without any: text again."""
+    _fields.clear()
+    _fields.update(fields)
+
+
+def say(job: str, text: str, **fields: object) -> None:
+    """One line about a job; the fields are for those who search lines, so text leaves them out."""
     _told[0] = time.monotonic()
-    print(f"[{job}] {text}", file=sys.stderr, flush=True)  # noqa: T201  # the one place that speaks to the operator
+    line = f"[{job}] {text}"
+    if _fields:
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        line = json.dumps({"at": at, "job": job} | _fields | fields | {"text": text}, ensure_ascii=False, default=str)
+    print(line, file=sys.stderr, flush=True)  # noqa: T201  # the one place that speaks to the operator
 
 
 @contextmanager

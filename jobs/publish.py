@@ -11,20 +11,21 @@ or an auditor is never overwritten: agreement is `confirmed`, anything else a ca
 values would appear and disappear, and writes nothing but its line in the run book.
 """
 
-import hashlib
-import json
 from collections.abc import Sequence
 
 from pyspark.sql import functions as F
 
-from jobs import choosing, outcome, runs
+from jobs import choosing, limits, outcome, runs
 from jobs.choosing import Candidate
 from schemas.attributes import ATTRIBUTES
 from schemas.decisions import DECISIONS
 from schemas.enums import Decision
 from schemas.gates import GATES
 from schemas.review_queue import REVIEW_QUEUE
+from schemas.runs import RUNS
 
+STREAM = "publish"
+"""The commits of decisions; the two current tables follow from them, and never from an older one."""
 SHORTHANDS = {"--dry-run": "publish.dry_run"}
 
 
@@ -36,7 +37,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def publish(job: runs.Job, candidates: Sequence[Candidate]) -> None:
     """Decide, append what is new, bring the two current tables into line."""
+    settings = job.conf.publish
     job.model_version = choosing.versions(choosing.models(candidates))
+    # Before anything is read: decisions made in between make this run stop, not overrule them.
+    after = job.tables.number(DECISIONS, STREAM)
     found = outcome.outcome(job, candidates, job.tables.read(GATES))
     for one in found.waits:
         job.say(f"{one.product_type}, {one.attribute} waits: {one.why}")
@@ -45,21 +49,22 @@ def publish(job: runs.Job, candidates: Sequence[Candidate]) -> None:
     num_new, num_withdrawn = found.new.agg(*is_new).collect()[0]
     waiting = found.decided.where("is_waiting").count() if found.waits else 0
     job.counts |= {"new_decisions": num_new, "withdrawn": num_withdrawn, "waiting": waiting}
-    if job.conf.publish.dry_run:
+    if settings.limits.nights:
+        before = limits.nights_before(job.tables.read_or_empty(RUNS), job.day, settings.limits.nights)
+        limits.check(job.counts, before, settings.limits)
+    if settings.dry_run:
         job.name = "publish --dry-run"  # the run book's last publish is another one
         for line in outcome.differences(job, found):
             job.say(line)
         found.release()
         return
     if num_new:
-        # The same versions of all inputs make the same decisions: of two twins one appends.
-        versions = json.dumps([job.model_version, job.tables.versions], sort_keys=True)
-        txn = hashlib.sha256(versions.encode()).hexdigest()[:16]
-        job.tables.append(found.new, DECISIONS, txn=f"publish:{txn}")
+        after = job.tables.append_next(found.new, DECISIONS, stream=STREAM, after=after, note=job.id)
     log = job.tables.read_or_empty(DECISIONS)
     shown = found.shown(log).persist()
-    job.tables.synchronise(outcome.current_attributes(shown, log, found.gates), ATTRIBUTES)
-    job.tables.synchronise(outcome.current_reviews(shown), REVIEW_QUEUE)
+    attributes = outcome.current_attributes(shown, log, found.gates)
+    job.tables.follow(attributes, ATTRIBUTES, stream=STREAM, number=after)
+    job.tables.follow(outcome.current_reviews(shown), REVIEW_QUEUE, stream=STREAM, number=after)
     shown.unpersist()
     found.release()
 

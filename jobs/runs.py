@@ -1,6 +1,5 @@
 """What every job does around its own work: parse, open Spark, keep the run book, fail with one clear message."""
 
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -38,9 +37,9 @@ class Job:
     model_calls: int = 0
     """Pairs that a model was asked."""
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, **fields: object) -> None:
         """Tell the operator."""
-        progress.say(self.name, text)
+        progress.say(self.name, text, **fields)
 
 
 @contextmanager
@@ -64,6 +63,10 @@ def job(
         tables=Tables(spark, command.conf.warehouse),
         started_at=started,
     )
+    if command.conf.log_format == "json":
+        progress.as_json(run_id=running.id, day=running.day)
+    else:
+        progress.as_json()
     clock = time.monotonic()
     try:
         with progress.alive(name, partial(_at_work, spark)):
@@ -100,7 +103,7 @@ def said_by_worker(error: PySparkException | Py4JJavaError) -> str | None:
 
 
 def _stop(name: str, error: CatalogError | str) -> SystemExit:
-    print(f"{name}: {error}", file=sys.stderr, flush=True)  # noqa: T201  # the message that the operator needs
+    progress.say(name, str(error), failed=True)
     return SystemExit(2)
 
 

@@ -1,9 +1,13 @@
 """The only door to Delta: every read and write is checked against its contract, every append happens once."""
 
-from collections.abc import Sequence
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import delta.exceptions  # makes Delta's Java errors arrive as Python classes
 import pyarrow as pa
@@ -11,9 +15,21 @@ from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from extractor.errors import ContractError
+from extractor.errors import ConflictError, ContractError
 from jobs.columns import same_types, spark_schema
 from schemas.table import Table
+
+REPEATS = 1_000_000
+"""How often a table may be brought into line with the same commit."""
+PAUSES = (1.0, 4.0, 16.0)
+"""Seconds, at most, after which a merge that lost against another writer is tried again."""
+
+
+class Size(NamedTuple):
+    """How large a table is."""
+
+    num_files: int
+    num_bytes: int
 
 
 class Tables:
@@ -59,6 +75,10 @@ class Tables:
         """The columns that a table has where it lies: an older one may lack some."""
         return list(self._snapshot(table).schema().fieldNames())
 
+    def reader_version(self, table: Table) -> int:
+        """The version of Delta's protocol that a reader of the table must know."""
+        return int(self._snapshot(table).protocol().minReaderVersion())
+
     def rows(self, rows: Sequence[dict[str, Any]], table: Table) -> DataFrame:
         """A few rows made on the driver, as a frame of the table's contract."""
         arrow = pa.Table.from_pylist(list(rows), schema=table.schema)
@@ -80,15 +100,88 @@ class Tables:
 
     def appended(self, table: Table, *, txn: str) -> bool:
         """Whether a transaction id was committed."""
-        return self.exists(table) and bool(self._snapshot(table).transactions().get(txn).isDefined())
+        return self._transaction(table, txn) is not None
+
+    def append_next(self, frame: DataFrame, table: Table, *, stream: str, after: int, note: str) -> int:
+        """Append as the commit of a stream that follows number `after`, and give its number.
+
+        The number is Delta's transaction version. Of writers that planned from the same number one goes on; whoever
+        comes later, be it a driver that slept, gets a ConflictError, and Delta drops what it wrote. `note` is kept with
+        the commit (`notes`) and must be the writer's own.
+        """
+        self.create(table)
+        number, before = after + 1, self.version(table)
+        conflict = ConflictError(f"table {table.name}, {stream}", f"commit {number} of another writer", "ours")
+        if self.number(table, stream) != after:
+            raise conflict
+        writer = self._fit(frame, table).write.format("delta").mode("append").option("userMetadata", note)
+        try:
+            writer.option("txnAppId", stream).option("txnVersion", number).save(self.path(table))
+        except delta.exceptions.ConcurrentTransactionException as error:
+            raise conflict from error
+        # Delta skips a number that is taken without a word.
+        if note not in self.notes(table, since=before + 1):
+            raise conflict
+        return number
+
+    def number(self, table: Table, stream: str) -> int:
+        """The number of a stream's last commit; 0 before the first."""
+        found = self._transaction(table, stream)
+        return 0 if found is None else found
+
+    def notes(self, table: Table, *, since: int = 0) -> dict[str, datetime]:
+        """The notes of a table's commits from a version on, as far as its history reaches, and when they landed."""
+        if not self.exists(table):
+            return {}
+        num = self.version(table) - since + 1
+        history = DeltaTable.forPath(self.spark, self.path(table)).history(num) if num > 0 else None
+        rows = [] if history is None else history.select("userMetadata", "timestamp").collect()
+        return {row.userMetadata: row.timestamp for row in rows if row.userMetadata is not None}
 
     def upsert(self, frame: DataFrame, table: Table, *, when: str | None = None) -> None:
         """Insert rows of new keys, update rows that differ; `when` is SQL over `new` and `old` that an update needs."""
-        self._merge(frame, table, when).execute()
+        self._retried(table, lambda: self._merge(frame, table, when).execute())
 
     def synchronise(self, frame: DataFrame, table: Table, *, within: str = "true") -> None:
         """Make the rows where `within` holds (SQL over `old`) be exactly the frame: upsert, and delete the rest."""
-        self._merge(frame, table, None).whenNotMatchedBySourceDelete(within).execute()
+        self._retried(table, lambda: self._merge(frame, table, None).whenNotMatchedBySourceDelete(within).execute())
+
+    def follow(self, frame: DataFrame, table: Table, *, stream: str, number: int) -> None:
+        """Make a table be exactly the frame, which follows from commit `number` of a stream of another table.
+
+        Raises:
+            ConflictError: the table follows from a later commit already; it stays as it is.
+        """
+        self.create(table)
+        last, after_ours = self.number(table, stream), (number + 1) * REPEATS
+        if last < after_ours:
+            with self._transacted(stream, max(last + 1, number * REPEATS)):
+                self._retried(table, lambda: self._merge(frame, table, None).whenNotMatchedBySourceDelete().execute())
+        if self.number(table, stream) >= after_ours:
+            raise ConflictError(f"table {table.name}, {stream}", "what follows from a later commit", f"from {number}")
+
+    @contextmanager
+    def _transacted(self, app: str, version: int) -> Iterator[None]:
+        """Let the writes of the body be this transaction: a merge has no options of its own."""
+        own = {"txnAppId": app, "txnVersion": str(version)}
+        for name, value in own.items():
+            self.spark.conf.set(f"spark.databricks.delta.write.{name}", value)
+        try:
+            yield
+        finally:
+            for name in own:
+                self.spark.conf.unset(f"spark.databricks.delta.write.{name}")
+
+    def _retried(self, table: Table, write: Callable[[], None]) -> None:
+        """A merge reads what it changes: one that lost against another writer reads anew and tries again."""
+        for seconds in PAUSES:
+            try:
+                write()
+            except delta.exceptions.DeltaConcurrentModificationException:
+                time.sleep(seconds * random.uniform(0.5, 1.0))
+            else:
+                return
+        raise ConflictError(f"table {table.name}", f"other writers, {len(PAUSES)} times", "a moment without")
 
     def create(self, table: Table) -> None:
         """Make an empty table with NOT NULL and CHECK constraints; give one that is there the columns it lacks."""
@@ -101,6 +194,38 @@ class Tables:
             builder = builder.property(f"delta.constraints.{name}", sql)
         indexed = [name for name in table.columns if name not in table.blobs and _is_plain(table.schema.field(name))]
         builder.property("delta.dataSkippingStatsColumns", ",".join(indexed)).execute()
+
+    def _transaction(self, table: Table, txn: str) -> int | None:
+        """The last version that a transaction id committed."""
+        if not self.exists(table):
+            return None
+        found = self._snapshot(table).transactions().get(txn)
+        return int(found.get()) if found.isDefined() else None
+
+    def size(self, table: Table) -> Size:
+        """Files and bytes of the newest version."""
+        row = DeltaTable.forPath(self.spark, self.path(table)).detail().select("numFiles", "sizeInBytes").collect()[0]
+        return Size(row.numFiles, row.sizeInBytes)
+
+    def compact(self, table: Table, *, by: str | None) -> None:
+        """Write small files anew as large ones; with `by` all files, sorted so that a column's values lie together."""
+        optimize = DeltaTable.forPath(self.spark, self.path(table)).optimize()
+        try:
+            optimize.executeCompaction() if by is None else optimize.executeZOrderBy(by)
+        except delta.exceptions.DeltaConcurrentModificationException as error:
+            raise ConflictError(f"table {table.name}", "rows that changed while it was compacted", "none") from error
+
+    def vacuum(self, table: Table, *, retain_hours: int, transaction_days: int) -> None:
+        """Delete the files that no version younger than `retain_hours` needs; forget old transactions and logs."""
+        wanted = {
+            "delta.deletedFileRetentionDuration": f"interval {retain_hours} hours",
+            "delta.setTransactionRetentionDuration": f"interval {transaction_days} days",
+        }
+        told = DeltaTable.forPath(self.spark, self.path(table)).detail().select("properties").collect()[0].properties
+        if any(told.get(key) != value for key, value in wanted.items()):
+            properties = ", ".join(f"'{key}' = '{value}'" for key, value in wanted.items())
+            self.spark.sql(f"ALTER TABLE delta.`{self.path(table)}` SET TBLPROPERTIES ({properties})")
+        DeltaTable.forPath(self.spark, self.path(table)).vacuum(retain_hours)
 
     def _widen(self, table: Table) -> None:
         found = self.columns_of(table)

@@ -6,6 +6,7 @@ from schemas.audit_items import AUDIT_ITEMS
 from schemas.audit_samples import AUDIT_SAMPLES
 from schemas.audits import AUDITS
 from schemas.catalog_attributes import CATALOG_ATTRIBUTES
+from schemas.chunks import CHUNKS
 from schemas.decisions import DECISIONS
 from schemas.examples import EXAMPLES
 from schemas.gates import GATES
@@ -33,6 +34,7 @@ WAREHOUSE: dict[str, Table] = {
         IMAGE_FEATURES,
         EXAMPLES,
         VOCABULARIES,
+        CHUNKS,
         PREDICTIONS,
         AUDIT_SAMPLES,
         AUDIT_ITEMS,

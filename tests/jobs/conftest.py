@@ -10,6 +10,7 @@ from pyspark.sql import SparkSession
 from jobs import config
 from jobs.session import open_session
 from jobs.tables import Tables
+from tests.jobs import shop
 
 CONF = ["conf/local.yaml", "conf/test.yaml"]
 
@@ -35,3 +36,11 @@ def forgotten() -> Iterator[None]:
 @pytest.fixture
 def tables(spark: SparkSession, tmp_path: Path) -> Tables:
     return Tables(spark, str(tmp_path / "warehouse"))
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder whose registry holds Word Matching as the first version of `facetmill`, its champion."""
+    folder = tmp_path_factory.mktemp("models")
+    shop.teach(folder)
+    return folder

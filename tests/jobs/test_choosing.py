@@ -10,7 +10,7 @@ from extractor.errors import ConfigError, ModelError
 from extractor.records import Definition
 from jobs import choosing, config, train
 from jobs.choosing import Candidate
-from jobs.config import Choice, Drift, Publish, StatesOf
+from jobs.config import Choice, Drift, Limits, Publish, StatesOf
 from jobs.inputs import Schemas
 from jobs.pinned import Pinned
 from jobs.standing import standing
@@ -115,7 +115,8 @@ def gate(version, support, recall, *, state="provisional", normaliser="1"):
 
 def publishes(*states: Literal["certified", "provisional"]):
     drift = Drift(smallest=30, distance=1.0, false_alarm=0.01, known=())
-    return Publish(models=(), states=states, states_of=(), review_margin=0.1, drift=drift, dry_run=False)
+    limits = Limits(nights=0, least=1, volume=1.0, quarantined=1.0, unknown=1.0)
+    return Publish(models=(), states=states, states_of=(), review_margin=0.1, drift=drift, limits=limits, dry_run=False)
 
 
 def test_recalls_of_open_gates_add_up_and_closed_ones_are_none(tables):

@@ -89,11 +89,12 @@ CASES = {
     "another normaliser": ({"normaliser_version": "0"}, "abstained", "measured with another normaliser"),
 }
 STILL = config.Drift(smallest=30, distance=1.0, false_alarm=0.01, known=())
+ANYTHING = config.Limits(nights=0, least=1, volume=1.0, quarantined=1.0, unknown=1.0)
 
 
 def settings(*states: Literal["certified", "provisional"], exceptions=()):
     return config.Publish(
-        models=(), states=states, review_margin=0.125, states_of=exceptions, drift=STILL, dry_run=False
+        models=(), states=states, review_margin=0.125, states_of=exceptions, drift=STILL, limits=ANYTHING, dry_run=False
     )
 
 

@@ -2,84 +2,22 @@
 
 import io
 from contextlib import redirect_stderr
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
 import pytest
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from extractor import checkpoint
-from extractor.models import word_matching
-from extractor.models.base import Knowledge
-from extractor.records import Definition, Example, Question
-from jobs import enrich, inputs, registry, runs
-from jobs.inputs import Range
+from jobs import chunks, runs
 from jobs.tables import Tables
 from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
+from schemas.chunks import CHUNKS
 from schemas.predictions import PREDICTIONS
 from schemas.products import PRODUCTS
 from schemas.quarantine import QUARANTINE
-from schemas.runs import RUNS
 from schemas.vocabularies import VOCABULARIES
-from tests.jobs import shelf
-from tests.jobs.shelf import definition, features, picture, product, settings, stock, texts
-
-DEFINITIONS = [definition("tea", "brand"), definition("tea", "flavor")]
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory) -> Path:
-    """A folder whose registry holds Word Matching, taught one brand and one flavour, as champion `facetmill`."""
-    folder = tmp_path_factory.mktemp("models")
-    asked = (Question(attribute="brand", answer="Alba"), Question(attribute="flavor", answer="mint"))
-    taught = Example(product_id="t", product_type="tea", title="Alba mint", asked=asked)
-    known = tuple(Definition(product_type="tea", attribute=name, question=name) for name in ("brand", "flavor"))
-    config = word_matching.Config()
-    model = word_matching.Model.create(config, Knowledge(known, {}, shelf.FEATURES, 4, shelf.OCR), [taught], seed=0)
-    card = checkpoint.save(
-        folder / "model", model, name="word_matching", config=config,
-        feature_schema=shelf.FEATURES, ocr_schema=shelf.OCR, examples_id="snapshot",
-    )  # fmt: skip
-    store = registry.connect(f"sqlite:///{folder}/mlflow.db", "facetmill", artifacts_root=f"{folder}/mlflow")
-    run_id = store.log("taught", params={}, history=[], metrics={}, tags={})
-    store.register("facetmill", folder / "model", run_id=run_id, fingerprint="f", model_hash=card.model_hash)
-    return folder
-
-
-class Shop:
-    """A warehouse beside the models, and enrich on it."""
-
-    def __init__(self, tables: Tables, models: Path) -> None:
-        self.tables = tables
-        self.where = [f"warehouse={tables.root}", f"registry.tracking_uri=sqlite:///{models}/mlflow.db"]
-
-    def enrich(self, *overrides: str) -> None:
-        enrich.main(settings(Path(self.tables.root), *self.where, *overrides))
-
-    def answers(self) -> dict[tuple[str, str], dict[str, Any]]:
-        """All that is said of each pair, but when and by which run."""
-        rows = self.tables.read(PREDICTIONS).drop("run_id", "chunk_id", "predicted_at").collect()
-        assert len(rows) == len({(row.product_id, row.attribute, row.input_hash) for row in rows})
-        return {(row.product_id, row.attribute): row.asDict(recursive=True) for row in rows}
-
-    def last_run(self) -> Any:
-        return self.tables.read(RUNS).orderBy(F.desc("started_at")).first()
-
-
-def filled(tables: Tables, models: Path) -> Shop:
-    """Four teas (a pack that says ALBA mint, one that says mint, one with features of NaN, no picture) and an oil."""
-    nan = np.full((2, 4), np.nan, "<f2").tobytes()
-    stock(
-        tables,
-        products=[*(product(name, f"{name} tea") for name in "abcd"), product("o", "Oil", product_type="oil")],
-        product_pictures=[picture(name, f"i{name}") for name in "abc"],
-        image_texts=[texts("ia", "ALBA mint"), texts("ib", "mint")],
-        image_features=[features("ia"), features("ib", schema="net/8"), features("ic") | {"regions": nan}],
-        attribute_definitions=DEFINITIONS,
-    )
-    return Shop(tables, models)
+from tests.jobs.shelf import definition, features, product, stock
+from tests.jobs.shop import DEFINITIONS, Shop, filled
 
 
 @pytest.fixture(scope="module")
@@ -185,10 +123,10 @@ def test_a_run_that_dies_between_chunks_and_is_started_again_ends_with_the_table
     class Dying(Tables):
         """Dies when the second chunk is to be written."""
 
-        def append(self, frame: DataFrame, table: Any, *, txn: str) -> bool:
-            if table is PREDICTIONS and txn.endswith(":1"):
+        def append_next(self, frame: DataFrame, table: Any, *, stream: str, after: int, note: str) -> int:
+            if after == 1:
                 raise KeyboardInterrupt
-            return super().append(frame, table, txn=txn)
+            return super().append_next(frame, table, stream=stream, after=after, note=note)
 
     with monkeypatch.context() as broken:
         broken.setattr(runs, "Tables", Dying)
@@ -200,6 +138,32 @@ def test_a_run_that_dies_between_chunks_and_is_started_again_ends_with_the_table
     assert num_landed == 4
     assert shop.last_run().model_calls == 4
     assert shop.answers() == story.answers
+    planned = tables.read(CHUNKS).orderBy("planned_at", "chunk_id").collect()
+    assert [(row.chunk_id, row.commit, row.num_pairs) for row in planned] == [(0, 1, 4), (1, 2, 4), (0, 2, 4)]
+    first, second = planned[0].run_id, planned[2].run_id
+    assert set(tables.notes(PREDICTIONS)) == {chunks.note(first, 0), chunks.note(second, 0)}
+
+
+def test_a_run_that_slept_while_another_answered_lands_nothing_and_says_so(tables, models, monkeypatch, capsys):
+    shop = filled(tables, models)
+
+    class Overtaken(Tables):
+        """Sleeps before its first commit until another run has done all of the work."""
+
+        def append_next(self, frame: DataFrame, table: Any, *, stream: str, after: int, note: str) -> int:
+            with monkeypatch.context() as awake:
+                awake.setattr(runs, "Tables", Tables)
+                shop.enrich()
+            return super().append_next(frame, table, stream=stream, after=after, note=note)
+
+    with monkeypatch.context() as slow:
+        slow.setattr(runs, "Tables", Overtaken)
+        with pytest.raises(SystemExit) as stop:
+            shop.enrich()
+
+    assert stop.value.code == 2
+    assert "found commit 1 of another writer, expected ours; run again" in capsys.readouterr().err
+    assert len(shop.answers()) == 8
 
 
 @pytest.mark.parametrize(
@@ -280,20 +244,3 @@ def test_a_catalogue_that_nothing_can_be_asked_of_is_one_clear_message(tables, m
 
     assert stop.value.code == 2
     assert message in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("pairs", "chunk_pairs", "ranges"),
-    [
-        ({"a": 2, "b": 2, "c": 2}, 6, [Range(None, None)]),
-        ({"a": 2, "b": 2, "c": 2}, 3, [Range(None, "c"), Range("c", None)]),
-        ({"c": 2, "a": 2, "b": 2}, 2, [Range(None, "b"), Range("b", "c"), Range("c", None)]),
-        ({"a": 9, "b": 1}, 2, [Range(None, "b"), Range("b", None)]),  # one picture is never cut in two
-    ],
-)
-def test_work_is_cut_by_route_into_chunks_of_about_the_size_asked(spark, pairs, chunk_pairs, ranges):
-    rows = spark.createDataFrame(
-        [(key, [0] * count) for key, count in pairs.items()], f"{inputs.ROUTE} string, asked array<int>"
-    )
-
-    assert enrich.cut(rows, sum(pairs.values()), chunk_pairs) == ranges

@@ -1,6 +1,8 @@
 """Progress: a job that works in silence says so, one that speaks is left alone, and estimates are plain."""
 
+import json
 import time
+from datetime import datetime
 
 from jobs import progress
 
@@ -37,3 +39,18 @@ def test_it_ends_with_the_body(capsys):
 def test_an_estimate_needs_something_done():
     assert progress.line("pictures", 30, 90, 10.0) == "30 of 90 pictures, 3.0 a second, 20 s left"
     assert progress.line("pictures", 0, 90, 10.0).endswith("no estimate yet")
+
+
+def test_lines_as_json_say_which_run_and_what_of_it(capsys):
+    progress.as_json(run_id="enrich-1")
+    try:
+        progress.say("enrich", "chunk 3 has landed", chunk=2)
+    finally:
+        progress.as_json()
+    progress.say("enrich", "done", chunk=2)
+
+    as_json, as_text = capsys.readouterr().err.splitlines()
+    told = json.loads(as_json)
+    assert datetime.fromisoformat(told.pop("at")).tzinfo is not None
+    assert told == {"job": "enrich", "run_id": "enrich-1", "chunk": 2, "text": "chunk 3 has landed"}
+    assert as_text == "[enrich] done"

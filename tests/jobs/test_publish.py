@@ -211,6 +211,7 @@ def test_every_requested_pair_has_one_decision(published):
     }
     assert job.counts == {
         "requested": 8,
+        "unknown": 1,
         "published": 2,
         "confirmed": 2,
         "review": 2,

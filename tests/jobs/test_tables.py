@@ -3,12 +3,13 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import delta.exceptions
 import pyarrow as pa
 import pytest
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import functions as F
 
-from extractor.errors import ContractError
+from extractor.errors import ConflictError, ContractError
 from schemas.catalog_attributes import CATALOG_ATTRIBUTES
 from schemas.products import PRODUCTS
 
@@ -126,3 +127,67 @@ def test_tables_stay_readable_by_readers_of_version_one(tables, spark):
     [detail] = spark.sql(f"DESCRIBE DETAIL delta.`{tables.path(CATALOG_ATTRIBUTES)}`").collect()
 
     assert detail.minReaderVersion == 1
+
+
+def test_numbered_commits_land_in_order_and_a_number_that_another_took_is_a_conflict(tables):
+    def land(product, after, note):
+        rows = tables.rows([value(product, "x")], CATALOG_ATTRIBUTES)
+        return tables.append_next(rows, CATALOG_ATTRIBUTES, stream="s", after=after, note=note)
+
+    landed = [land("a", 0, "one"), land("b", 1, "two")]
+    for stale in (0, 1, 3):
+        with pytest.raises(ConflictError, match="of another writer"):
+            land("c", stale, "late")
+
+    assert landed == [1, 2]
+    assert tables.number(CATALOG_ATTRIBUTES, "s") == 2
+    assert tables.number(CATALOG_ATTRIBUTES, "other") == 0
+    assert set(tables.notes(CATALOG_ATTRIBUTES)) == {"one", "two"}
+    assert {row.product_id for row in tables.read(CATALOG_ATTRIBUTES).collect()} == {"a", "b"}
+
+
+def test_a_number_that_is_taken_between_the_look_and_the_write_is_a_conflict(tables, monkeypatch):
+    def rows(product):
+        return tables.rows([value(product, "x")], CATALOG_ATTRIBUTES)
+
+    tables.append_next(rows("a"), CATALOG_ATTRIBUTES, stream="s", after=0, note="ours")
+    monkeypatch.setattr(tables, "number", lambda table, stream: 0)
+
+    # Delta itself skips the write in silence: our look at the notes is what notices.
+    with pytest.raises(ConflictError, match="commit 1 of another writer"):
+        tables.append_next(rows("b"), CATALOG_ATTRIBUTES, stream="s", after=0, note="theirs")
+
+    assert {row.product_id for row in tables.read(CATALOG_ATTRIBUTES).collect()} == {"a"}
+
+
+def test_a_table_that_follows_from_a_later_commit_is_left_as_it_is(tables):
+    def follow(product, number):
+        rows = tables.rows([value(product, "x")], CATALOG_ATTRIBUTES)
+        tables.follow(rows, CATALOG_ATTRIBUTES, stream="s", number=number)
+        return [row.product_id for row in tables.read(CATALOG_ATTRIBUTES).collect()]
+
+    assert [follow("a", 1), follow("b", 2), follow("c", 2)] == [["a"], ["b"], ["c"]]
+    with pytest.raises(ConflictError, match="what follows from a later commit"):
+        follow("d", 1)
+
+    assert [row.product_id for row in tables.read(CATALOG_ATTRIBUTES).collect()] == ["c"]
+    assert tables.append(tables.rows([value("e", "x")], CATALOG_ATTRIBUTES), CATALOG_ATTRIBUTES, txn="free again")
+
+
+def test_a_merge_that_loses_against_another_writer_is_tried_again_and_gives_up_in_the_end(tables, monkeypatch):
+    tries = []
+
+    def losing(times):
+        def write():
+            tries.append(times)
+            if len(tries) < times:
+                raise delta.exceptions.ConcurrentAppendException("somebody else")
+
+        return write
+
+    monkeypatch.setattr("jobs.tables.PAUSES", (0.0, 0.0, 0.0))
+
+    tables._retried(CATALOG_ATTRIBUTES, losing(3))
+    assert len(tries) == 3
+    with pytest.raises(ConflictError, match="other writers, 3 times"):
+        tables._retried(CATALOG_ATTRIBUTES, losing(99))
