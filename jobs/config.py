@@ -16,6 +16,8 @@ from extractor.errors import ConfigError
 from extractor.images import Config as Images
 from extractor.labels import Config as Labels
 from extractor.predictor import Config as Batches
+from jobs import credentials
+from jobs import s3 as s3_
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -404,6 +406,7 @@ class Conf:
     warehouse: str
     """Folder of the Delta tables, one folder a table; a path or s3a://."""
     spark: Spark
+    s3: s3_.Config
     sample: Sample
     ingest: Ingest
     read_images: ReadImages
@@ -436,8 +439,9 @@ def load(files: Sequence[str], overrides: Sequence[str] = ()) -> Conf:
         tree = merge(tree, _read(file))
     for override in overrides:
         tree = merge(tree, _override(override))
+    credentials.refuse(tree)
     chosen = {keys: _choose(tree, keys, folder) for keys, folder in COMPONENTS.items()}
-    return _with_components(_checked(Conf, tree, prefix=""), chosen)
+    return _with_s3(_with_components(_checked(Conf, tree, prefix=""), chosen))
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any], at: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -552,6 +556,19 @@ def _expected(error: Any) -> str:  # pydantic's ErrorDetails
     if error["type"] == "dataclass_type":
         return "a mapping of settings"
     return str(error["msg"])
+
+
+def _with_s3(conf: Conf) -> Conf:
+    """Spark is told how to reach S3 where an address lies there, pictures are read from the same store."""
+    limits, store = conf.read_images.limits, conf.s3
+    endpoint, region = limits.s3_endpoint or store.endpoint, limits.s3_region or store.region
+    pictures = replace(conf.read_images, limits=replace(limits, s3_endpoint=endpoint, s3_region=region))
+    if '"s3a://' not in as_json(conf):
+        return replace(conf, read_images=pictures)
+    confs = {**s3_.hadoop(store), **conf.spark.confs}
+    # Where Delta's jars are the cluster's, so are these.
+    spark = replace(conf.spark, confs=confs, jars=(*conf.spark.jars, *(store.jars if conf.spark.jars else ())))
+    return replace(conf, read_images=pictures, spark=spark)
 
 
 def _with_components(conf: Conf, chosen: Mapping[tuple[str, ...], Component]) -> Conf:

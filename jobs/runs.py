@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -14,7 +14,8 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from extractor.errors import CatalogError
-from jobs import cli, config, progress, revision
+from jobs import cli, config, credentials, progress, revision, s3
+from jobs.lease import Leases
 from jobs.session import open_session
 from jobs.tables import Tables
 from schemas.enums import RunStatus
@@ -55,13 +56,14 @@ def job(
         raise _stop(name, error) from error
     started = datetime.now(UTC)
     revision.code_version()  # asked now and kept: a checkout may move on while the job runs
+    run_id = f"{name}-{command.day}-{started:%Y%m%dT%H%M%S}-{uuid4().hex[:6]}"
     running = Job(
         name=name,
-        id=f"{name}-{command.day}-{started:%Y%m%dT%H%M%S}-{uuid4().hex[:6]}",
+        id=run_id,
         day=command.day,
         conf=command.conf,
         spark=spark,
-        tables=Tables(spark, command.conf.warehouse),
+        tables=Tables(spark, command.conf.warehouse, _leases(command.conf, run_id, partial(progress.say, name))),
         started_at=started,
     )
     clock = time.monotonic()
@@ -72,6 +74,8 @@ def job(
         _record(running, clock, RunStatus.FAILED, str(error))
         raise _stop(name, error) from error
     except (PySparkException, Py4JJavaError) as error:
+        if (failed := s3.problem(error)) is not None:  # the run book lies there too, most likely
+            raise _stop(name, failed) from error
         said = said_by_worker(error)
         _record(running, clock, RunStatus.FAILED, said or str(error)[:1000])
         if said is None:
@@ -80,6 +84,11 @@ def job(
     _record(running, clock, RunStatus.SUCCEEDED, None)
     counts = ", ".join(f"{key} {value:,}" for key, value in running.counts.items())
     running.say(f"done in {time.monotonic() - clock:.1f} s" + (f": {counts}" if counts else ""))
+
+
+def _leases(conf: config.Conf, owner: str, say: Callable[[str], None]) -> Leases | None:
+    """What this run writes to S3 under; a warehouse elsewhere needs none."""
+    return Leases(conf.s3, conf.warehouse, owner, say) if s3.is_on_s3(conf.warehouse) else None
 
 
 def _at_work(spark: SparkSession) -> str:
@@ -100,7 +109,7 @@ def said_by_worker(error: PySparkException | Py4JJavaError) -> str | None:
 
 
 def _stop(name: str, error: CatalogError | str) -> SystemExit:
-    print(f"{name}: {error}", file=sys.stderr, flush=True)  # noqa: T201  # the message that the operator needs
+    print(f"{name}: {credentials.redacted(str(error))}", file=sys.stderr, flush=True)  # noqa: T201  # the message that the operator needs
     return SystemExit(2)
 
 
@@ -117,7 +126,7 @@ def _record(job: Job, clock: float, status: RunStatus, reason: str | None) -> No
         "counts": list(job.counts.items()),
         "model_calls": job.model_calls,
         "status": str(status),
-        "reason": reason,
+        "reason": None if reason is None else credentials.redacted(reason),
         "started_at": job.started_at,
         "finished_at": datetime.now(UTC),
         "seconds": time.monotonic() - clock,

@@ -1,28 +1,37 @@
 """The only door to Delta: every read and write is checked against its contract, every append happens once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import delta.exceptions  # makes Delta's Java errors arrive as Python classes
 import pyarrow as pa
 from delta.tables import DeltaTable
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructField
 
 from extractor.errors import ContractError
+from jobs import s3
 from jobs.columns import same_types, spark_schema
+from jobs.lease import Leases
 from schemas.table import Table
+
+Result = TypeVar("Result")
 
 
 class Tables:
     """The warehouse of one job: one folder a table."""
 
-    def __init__(self, spark: SparkSession, root: str) -> None:
+    def __init__(self, spark: SparkSession, root: str, leases: Leases | None = None) -> None:
+        """`leases` are those that a warehouse on S3 is written under; a reader needs none."""
         self.spark = spark
         # Delta takes a relative path for the name of a table.
         self.root = root.rstrip("/") if "://" in root else str(Path(root).absolute())
+        self.leases = leases
         self.versions: dict[str, int] = {}
         """Table to the version that this job read last: the run book keeps it."""
 
@@ -66,6 +75,9 @@ class Tables:
 
     def append(self, frame: DataFrame, table: Table, *, txn: str) -> bool:
         """Append once a transaction id, whoever dies when; where it was appended before: False, nothing is computed."""
+        return self.write(table, lambda: self._append(frame, table, txn))
+
+    def _append(self, frame: DataFrame, table: Table, txn: str) -> bool:
         self.create(table)
         if self.appended(table, txn=txn):
             return False
@@ -84,14 +96,40 @@ class Tables:
 
     def upsert(self, frame: DataFrame, table: Table, *, when: str | None = None) -> None:
         """Insert rows of new keys, update rows that differ; `when` is SQL over `new` and `old` that an update needs."""
-        self._merge(frame, table, when).execute()
+        self.write(table, lambda: self._merge(frame, table, when).execute())
 
     def synchronise(self, frame: DataFrame, table: Table, *, within: str = "true") -> None:
         """Make the rows where `within` holds (SQL over `old`) be exactly the frame: upsert, and delete the rest."""
-        self._merge(frame, table, None).whenNotMatchedBySourceDelete(within).execute()
+        self.write(table, lambda: self._merge(frame, table, None).whenNotMatchedBySourceDelete(within).execute())
 
     def create(self, table: Table) -> None:
         """Make an empty table with NOT NULL and CHECK constraints; give one that is there the columns it lacks."""
+        lacking = self._lacking(table) if self.exists(table) else None
+        if lacking is None or lacking:
+            self.write(table, lambda: self._create(table))
+
+    def write(self, table: Table, commit: Callable[[], Result]) -> Result:
+        """Commit to a table, on S3 under its lease; `commit` must bear to be called twice, as everything here does.
+
+        The lease keeps drivers out of each other's way. Should it fail, S3 makes no version of the log twice, and
+        whoever comes second begins again from what the first one wrote.
+        """
+        if not s3.is_on_s3(self.root):
+            return commit()
+        if self.leases is None:
+            raise ContractError(f"warehouse {self.root}", "no leases", "leases, without which nobody writes to S3")
+        with self.leases.hold(table.name, on_loss=self.spark.sparkContext.cancelAllJobs) as lease:
+            try:
+                return commit()
+            except (Py4JJavaError, PySparkException) as error:
+                if lease.lost is not None:
+                    raise lease.loss() from error
+                if not s3.lost_race(error):
+                    raise
+            lease.check()
+            return commit()
+
+    def _create(self, table: Table) -> None:
         if self.exists(table):
             self._widen(table)
             return
@@ -103,11 +141,15 @@ class Tables:
         builder.property("delta.dataSkippingStatsColumns", ",".join(indexed)).execute()
 
     def _widen(self, table: Table) -> None:
-        found = self.columns_of(table)
-        new = [f for f in spark_schema(table.schema).fields if f.name not in found and f.nullable]
+        new = self._lacking(table)
         if new:
             columns = ", ".join(f"`{f.name}` {f.dataType.simpleString()}" for f in new)
             self.spark.sql(f"ALTER TABLE delta.`{self.path(table)}` ADD COLUMNS ({columns})")
+
+    def _lacking(self, table: Table) -> list[StructField]:
+        """The columns that an older table has not got, as far as they may be null."""
+        found = self.columns_of(table)
+        return [f for f in spark_schema(table.schema).fields if f.name not in found and f.nullable]
 
     def _merge(self, frame: DataFrame, table: Table, when: str | None) -> Any:  # delta's builder publishes no types
         self.create(table)
