@@ -1,5 +1,6 @@
 """A real server of S3's protocol on this machine (moto), for benchmarks and tests."""
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,6 +49,7 @@ class Store(NamedTuple):
 @contextmanager
 def moto() -> Iterator[Store]:
     """A store with one empty bucket."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # no line a request
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     try:

@@ -1,11 +1,11 @@
 """Two drivers write to one Delta table on S3 at once: how many commits that were reported made are there afterwards.
 
     python -m benchmarks.two_drivers
-    python -m benchmarks.two_drivers --guards both --commits 6
+    python -m benchmarks.two_drivers --guards lease --commits 6
 
 Each of two processes, with a JVM of its own, appends ten rows a commit; every third commit is a merge. They start
-together. The guards: `none` (Delta's default on S3), `lease` (jobs/lease.py alone), `create` (S3A makes new files by
-If-None-Match, alone), `both` (what the jobs do).
+together. The guards: `none` (Delta's default on S3), `flag` (the same with S3A's performance.flags=create), `lease`
+(jobs/lease.py, what the jobs do).
 """
 
 import argparse
@@ -31,7 +31,7 @@ from jobs.session import open_session
 from jobs.tables import Tables
 from schemas.catalog_attributes import CATALOG_ATTRIBUTES
 
-GUARDS = ("none", "lease", "create", "both")
+GUARDS = ("none", "flag", "lease")
 DRIVERS = ("one", "two")
 ROWS = 10
 """Rows a commit."""
@@ -119,10 +119,10 @@ def write(guard: str, driver: str, endpoint: str, folder: Path, commits: int) ->
     conf = config.load(
         [config.BASE, "conf/local.yaml", "conf/test.yaml"], [f"warehouse={root}", f"s3.endpoint={endpoint}"]
     )
-    if guard in ("none", "lease"):
-        conf.spark.confs["spark.hadoop.fs.s3a.performance.flags"] = ""
+    if guard == "flag":
+        conf.spark.confs["spark.hadoop.fs.s3a.performance.flags"] = "create"  # which conf would refuse
     spark = open_session(f"driver {driver}", conf.spark)
-    leases: Any = Leases(conf.s3, root, driver, lambda text: None) if guard in ("lease", "both") else Unguarded()
+    leases: Any = Leases(conf.s3, root, driver, lambda text: None) if guard == "lease" else Unguarded()
     tables = Tables(spark, root, leases)
     if driver == DRIVERS[0]:
         tables.create(CATALOG_ATTRIBUTES)

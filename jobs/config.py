@@ -566,6 +566,7 @@ def _with_s3(conf: Conf) -> Conf:
     if '"s3a://' not in as_json(conf):
         return replace(conf, read_images=pictures)
     confs = {**s3_.hadoop(store), **conf.spark.confs}
+    s3_.check(confs)
     # Where Delta's jars are the cluster's, so are these.
     spark = replace(conf.spark, confs=confs, jars=(*conf.spark.jars, *(store.jars if conf.spark.jars else ())))
     return replace(conf, read_images=pictures, spark=spark)

@@ -51,6 +51,7 @@ def job(
     """Run a job's body; an error that somebody can mend ends it with one line and exit code 2, nothing half written."""
     try:
         command = cli.parse(name, argv, doc=doc, shorthands=shorthands)
+        s3.announce(command.conf.s3)
         spark = open_session(name, command.conf.spark)
     except CatalogError as error:
         raise _stop(name, error) from error

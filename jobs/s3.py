@@ -3,7 +3,9 @@
 Credentials are no setting: both clients look for them where AWS's own tools do (environment, profile, instance role).
 """
 
+import os
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +19,7 @@ from extractor.errors import BackendError, ConfigError
 
 SCHEMES = ("s3a://", "s3://")
 """Addresses on S3; Spark knows the first."""
+S3A = "spark.hadoop.fs.s3a."
 CLIENT = botocore.config.Config(
     connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 4}
 )
@@ -52,19 +55,32 @@ def is_on_s3(address: str) -> bool:
 
 def hadoop(config: Config) -> dict[str, str]:
     """What S3A is told through Spark."""
-    settings = {
-        # With this flag S3A makes a new file by `If-None-Match: *`, so two drivers cannot both write one version of
-        # Delta's log: the second one fails. Without it, it overwrites the first (docs/decisions/0008).
-        "performance.flags": "create",
-        "create.conditional.enabled": "true",
-    }
+    settings: dict[str, str] = {}
     if config.endpoint:
         is_secure = str(config.endpoint.startswith("https://")).lower()
         settings |= {"endpoint": config.endpoint, "path.style.access": "true", "connection.ssl.enabled": is_secure}
         settings |= {"endpoint.region": config.region or "us-east-1"}
     elif config.region:
         settings |= {"endpoint.region": config.region}
-    return {f"spark.hadoop.fs.s3a.{key}": value for key, value in settings.items()}
+    return {f"{S3A}{key}": value for key, value in settings.items()}
+
+
+def announce(config: Config) -> None:
+    """Let MLflow's own client find the store; what the environment says already, wins."""
+    if config.endpoint:
+        os.environ.setdefault("MLFLOW_S3_ENDPOINT_URL", config.endpoint)
+
+
+def check(confs: Mapping[str, str]) -> None:
+    """Refuse what makes S3A create files without a look at what is there: commits would overwrite each other."""
+    flags = confs.get(f"{S3A}performance.flags", "")
+    for key, is_unsafe in {
+        "performance.flags": "*" in flags or "create" in flags.replace(" ", "").split(","),
+        "create.performance": confs.get(f"{S3A}create.performance", "false") == "true",
+    }.items():
+        if is_unsafe:
+            expected = "none: Delta's log needs S3A to look before it creates (docs/decisions/0008-leases-on-s3.md)"
+            raise ConfigError(f"spark.confs.{S3A}{key}", confs[f"{S3A}{key}"], expected)
 
 
 def client(config: Config) -> Any:  # botocore makes its classes at run time
@@ -105,11 +121,6 @@ def problem(error: Exception) -> BackendError | None:
     if names & FAILING:
         return BackendError("S3", f"does not serve ({', '.join(sorted(names & FAILING))})", retry=True)
     return None
-
-
-def lost_race(error: Exception) -> bool:
-    """Whether a file was not made because it was there: another driver, or our own try whose answer was lost."""
-    return isinstance(error, Py4JJavaError) and "RemoteFileChangedException" in str(error)
 
 
 def _names(error: Exception) -> set[str]:

@@ -9,6 +9,7 @@ import delta.exceptions  # makes Delta's Java errors arrive as Python classes
 import pyarrow as pa
 from delta.tables import DeltaTable
 from py4j.protocol import Py4JJavaError
+from pyspark import StorageLevel
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -75,13 +76,18 @@ class Tables:
 
     def append(self, frame: DataFrame, table: Table, *, txn: str) -> bool:
         """Append once a transaction id, whoever dies when; where it was appended before: False, nothing is computed."""
-        return self.write(table, lambda: self._append(frame, table, txn))
+        if self.appended(table, txn=txn):
+            return False
+        rows = self._fit(frame, table)
+        if s3.is_on_s3(self.root):  # computed beforehand: the lease is held for the commit alone
+            rows = rows.localCheckpoint(storageLevel=StorageLevel.DISK_ONLY)
+        return self.write(table, lambda: self._append(rows, table, txn))
 
-    def _append(self, frame: DataFrame, table: Table, txn: str) -> bool:
+    def _append(self, rows: DataFrame, table: Table, txn: str) -> bool:
         self.create(table)
         if self.appended(table, txn=txn):
             return False
-        writer = self._fit(frame, table).write.format("delta").mode("append")
+        writer = rows.write.format("delta").mode("append")
         try:
             writer.option("txnAppId", txn).option("txnVersion", 0).save(self.path(table))
         except delta.exceptions.ConcurrentTransactionException:
@@ -109,25 +115,19 @@ class Tables:
             self.write(table, lambda: self._create(table))
 
     def write(self, table: Table, commit: Callable[[], Result]) -> Result:
-        """Commit to a table, on S3 under its lease; `commit` must bear to be called twice, as everything here does.
-
-        The lease keeps drivers out of each other's way. Should it fail, S3 makes no version of the log twice, and
-        whoever comes second begins again from what the first one wrote.
-        """
+        """Commit to a table; on S3 under its lease, for Delta's log there lets a second driver overwrite the first."""
         if not s3.is_on_s3(self.root):
             return commit()
         if self.leases is None:
             raise ContractError(f"warehouse {self.root}", "no leases", "leases, without which nobody writes to S3")
         with self.leases.hold(table.name, on_loss=self.spark.sparkContext.cancelAllJobs) as lease:
+            lease.check()
             try:
                 return commit()
             except (Py4JJavaError, PySparkException) as error:
                 if lease.lost is not None:
                     raise lease.loss() from error
-                if not s3.lost_race(error):
-                    raise
-            lease.check()
-            return commit()
+                raise
 
     def _create(self, table: Table) -> None:
         if self.exists(table):

@@ -12,20 +12,16 @@ import yaml
 from deltalake import DeltaTable
 
 from airflow_dags import demo
+from benchmarks.same_tables import rows
 from tests.night.conftest import DAY, ROOT, Night
 
 pytestmark = pytest.mark.airflow
 
 COMPARED = ("predictions", "gates", "decisions", "attributes", "review_queue")
-OF_A_RUN = ("run_id", "predicted_at", "decided_at", "published_at", "valid_from", "gate_id", "queued_at", "chunk_id")
-"""What differs between two runs that say the same."""
 
 
-def rows(folder: Path, name: str) -> list[str]:
-    """A table's rows, without what names the run that wrote them."""
-    table = DeltaTable(str(folder / "warehouse" / name)).to_pyarrow_table()
-    kept = table.select([column for column in table.column_names if column not in OF_A_RUN])
-    return sorted(map(repr, kept.to_pylist()))
+def table(night: Night, name: str) -> DeltaTable:
+    return DeltaTable(str(night.folder / "warehouse" / name))
 
 
 def drivers(conf: Path) -> list[int]:
@@ -72,4 +68,4 @@ def test_a_task_that_is_killed_in_the_middle_and_tried_again_ends_in_the_same_ta
     assert "enrich: up_for_retry" in told
     assert "enrich: success, try 2" in told
     for name in COMPARED:
-        assert rows(killed.folder, name) == rows(undisturbed.folder, name), name
+        assert rows(table(killed, name)) == rows(table(undisturbed, name)), name

@@ -27,6 +27,8 @@ class Fault(NamedTuple):
     times: int
     status: int = 0
     """Answered without asking the store; 0 asks it."""
+    code: str = ""
+    """What S3 calls it; empty: its usual word for the status."""
     seconds: float = 0
     """Waited before anything else."""
     drop: bool = False
@@ -91,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault and fault.seconds:
             time.sleep(fault.seconds)
         if fault and fault.status:
-            self._answer(fault.status, [("Content-Type", "application/xml")], _error(fault.status))
+            self._answer(fault.status, [("Content-Type", "application/xml")], _error(fault))
             return
         asked = http.client.HTTPConnection(self.server.behind, timeout=60)
         asked.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
@@ -137,6 +139,6 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-def _error(status: int) -> bytes:
-    code = {503: "SlowDown", 500: "InternalError", 403: "AccessDenied"}.get(status, "Error")
+def _error(fault: Fault) -> bytes:
+    code = fault.code or {503: "SlowDown", 500: "InternalError", 403: "AccessDenied"}[fault.status]
     return f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>planned</Message></Error>".encode()
