@@ -3,9 +3,9 @@
     python -m benchmarks.two_drivers
     python -m benchmarks.two_drivers --guards lease --commits 6
 
-Each of two processes, with a JVM of its own, appends ten rows a commit; every third commit is a merge. They start
-together. The guards: `none` (Delta's default on S3), `flag` (the same with S3A's performance.flags=create), `lease`
-(jobs/lease.py, what the jobs do).
+Each of two processes, with a JVM of its own, appends ten rows a commit; every third commit is a merge. They begin
+each commit together. The guards: `none` (Delta's default on S3), `flag` (the same with S3A's
+performance.flags=create), `lease` (jobs/lease.py, what the jobs do).
 """
 
 import argparse
@@ -126,12 +126,10 @@ def write(guard: str, driver: str, endpoint: str, folder: Path, commits: int) ->
     tables = Tables(spark, root, leases)
     if driver == DRIVERS[0]:
         tables.create(CATALOG_ATTRIBUTES)
-    (folder / driver).touch()
-    while not all((folder / name).exists() for name in DRIVERS):
-        time.sleep(0.05)
     made, failed = [], []
     for k in range(commits):
         frame = tables.rows([row(f"{driver}-{k}-{n}") for n in range(ROWS)], CATALOG_ATTRIBUTES)
+        meet(folder, driver, k)
         try:
             if k % 3 == 2:
                 tables.upsert(frame, CATALOG_ATTRIBUTES)
@@ -142,6 +140,13 @@ def write(guard: str, driver: str, endpoint: str, folder: Path, commits: int) ->
             failed.append(str(error)[:300])
     spark.stop()
     return {"made": made, "failed": failed}
+
+
+def meet(folder: Path, driver: str, k: int) -> None:
+    """Wait until both drivers are about to make their k-th commit."""
+    (folder / f"{driver}-{k}").touch()
+    while not all((folder / f"{name}-{k}").exists() for name in DRIVERS):
+        time.sleep(0.005)
 
 
 def row(product_id: str) -> dict[str, Any]:

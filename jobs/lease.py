@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from extractor.errors import BackendError
+from extractor.errors import BackendError, ContractError
 from jobs import s3
 
 FOLDER = "_leases"
@@ -37,20 +37,20 @@ class Seen(NamedTuple):
     """A lease as the store has it."""
 
     etag: str
-    body: str
     age: float
     """Seconds since it was written, by the store's clock."""
-
-    @property
-    def owner(self) -> str:
-        """Who wrote it last."""
-        return str(json.loads(self.body)["owner"])
+    owner: str
+    token: str
+    """Of the lease that wrote it."""
+    number: int
+    """Of the write."""
+    seconds: float
+    """How long it holds; 0 when it was let go."""
 
     @property
     def is_free(self) -> bool:
         """Whether it was let go or its owner fell silent."""
-        seconds = float(json.loads(self.body)["seconds"])
-        return seconds == 0 or self.age >= seconds + MARGIN
+        return self.seconds == 0 or self.age >= self.seconds + MARGIN
 
 
 class Lease:
@@ -94,7 +94,7 @@ class Lease:
             if self._silence() > self.seconds:
                 self.lost = f"S3 did not answer for {self._silence():.0f} s ({type(error).__name__})"
         except BackendError:
-            pass  # self.lost says it
+            return  # self.lost says it
 
     def release(self) -> None:
         """Let go, if it is ours; where the store fails it runs out by itself."""
@@ -117,34 +117,57 @@ class Lease:
         """Seconds since the last renewal was sent off."""
         return time.monotonic() - self._renewed
 
+    def prove(self) -> None:
+        """Fail where the store takes no notice of conditions: every lease would be everybody's."""
+        try:
+            self._put({"number": self.num_writes, "seconds": self.seconds}, IfNoneMatch="*")
+        except ClientError as error:
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] in TAKEN:
+                return
+            raise
+        expected = "one that honours If-None-Match: without it two drivers cannot write to one warehouse"
+        raise ContractError("the store behind s3.endpoint", "one that overwrites whatever the condition", expected)
+
     def _write(self, seconds: float, etag: str | None) -> bool:
         """Replace what has this ETag, or make what is not there; False where somebody else did."""
-        self.num_writes += 1
-        body = json.dumps(
-            {"owner": self.owner, "token": self.token, "number": self.num_writes, "seconds": seconds}
-        )  # never twice the same, so every write has an ETag of its own
-        condition = {"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}
+        self.num_writes += 1  # never twice the same content, so every write has an ETag of its own
+        written = {"number": self.num_writes, "seconds": seconds}
         sent = time.monotonic()
         try:
-            answer = self.client.put_object(Bucket=self.bucket, Key=self.key, Body=body.encode(), **condition)
-            self.etag = answer["ETag"]
+            self.etag = self._put(written, **({"IfNoneMatch": "*"} if etag is None else {"IfMatch": etag}))
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] not in (*TAKEN, 404):
                 raise
             seen = self._look()
-            if seen is None or seen.body != body:
+            if seen is None or seen.token != self.token:
                 return False
-            self.etag = seen.etag  # our own write landed, its answer was lost, and the client tried again
+            self.etag = seen.etag  # our own write landed and its answer was lost: this one's, or one before it
+            if seen.number != self.num_writes:
+                return self._write(seconds, seen.etag)
         self._renewed = sent
         return True
+
+    def _put(self, written: dict[str, Any], **condition: str) -> str:  # numbers
+        """Write under a condition; returns the ETag."""
+        body = json.dumps({"owner": self.owner, "token": self.token, **written}).encode()
+        return str(self.client.put_object(Bucket=self.bucket, Key=self.key, Body=body, **condition)["ETag"])
 
     def _look(self) -> Seen | None:
         try:
             answer = self.client.get_object(Bucket=self.bucket, Key=self.key)
         except self.client.exceptions.NoSuchKey:
             return None
-        now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
-        return Seen(answer["ETag"], answer["Body"].read().decode(), (now - answer["LastModified"]).total_seconds())
+        content = answer["Body"].read()
+        age = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"]) - answer["LastModified"]
+        try:
+            told = json.loads(content)
+            return Seen(
+                answer["ETag"], age.total_seconds(), str(told["owner"]), str(told["token"]),
+                int(told["number"]), float(told["seconds"]),
+            )  # fmt: skip
+        except (ValueError, KeyError, TypeError) as error:
+            thing = f"lease s3://{self.bucket}/{self.key}"
+            raise ContractError(thing, repr(content[:80]), "what jobs/lease.py writes") from error
 
 
 class Leases:
@@ -157,6 +180,7 @@ class Leases:
         self.bucket, _, prefix = root.partition("://")[2].rstrip("/").partition("/")
         self.prefix = f"{prefix}/{FOLDER}" if prefix else FOLDER
         self._held: dict[str, Lease] = {}
+        self._is_proven = False
 
     @contextmanager
     def hold(self, table: str, *, on_loss: Callable[[], None] = lambda: None) -> Iterator[Lease]:
@@ -170,6 +194,9 @@ class Leases:
         lease = Lease(self.client, self.bucket, f"{self.prefix}/{table}", self.owner, self.config.lease_seconds)
         try:
             self._acquire(lease)
+            if not self._is_proven:
+                lease.prove()
+                self._is_proven = True
             self._held[table] = lease
             with _beating(lease, on_loss):
                 yield lease

@@ -71,18 +71,16 @@ def job(
     try:
         with progress.alive(name, partial(_at_work, spark)):
             yield running
+            _record(running, clock, RunStatus.SUCCEEDED, None)
     except CatalogError as error:
-        _record(running, clock, RunStatus.FAILED, str(error))
+        _record_failure(running, clock, str(error))
         raise _stop(name, error) from error
     except (PySparkException, Py4JJavaError) as error:
-        if (failed := s3.problem(error)) is not None:  # the run book lies there too, most likely
-            raise _stop(name, failed) from error
-        said = said_by_worker(error)
-        _record(running, clock, RunStatus.FAILED, said or str(error)[:1000])
+        said = s3.problem(error) or said_by_worker(error)
+        _record_failure(running, clock, str(said or error)[:1000])
         if said is None:
             raise
         raise _stop(name, said) from error
-    _record(running, clock, RunStatus.SUCCEEDED, None)
     counts = ", ".join(f"{key} {value:,}" for key, value in running.counts.items())
     running.say(f"done in {time.monotonic() - clock:.1f} s" + (f": {counts}" if counts else ""))
 
@@ -112,6 +110,14 @@ def said_by_worker(error: PySparkException | Py4JJavaError) -> str | None:
 def _stop(name: str, error: CatalogError | str) -> SystemExit:
     print(f"{name}: {credentials.redacted(str(error))}", file=sys.stderr, flush=True)  # noqa: T201  # the message that the operator needs
     return SystemExit(2)
+
+
+def _record_failure(job: Job, clock: float, reason: str) -> None:
+    """Write the run book, unless what failed is where it lies: the operator must hear of the first failure."""
+    try:
+        _record(job, clock, RunStatus.FAILED, reason)
+    except (CatalogError, PySparkException, Py4JJavaError) as error:
+        job.say(f"the run book could not be written either ({type(error).__name__})")
 
 
 def _record(job: Job, clock: float, status: RunStatus, reason: str | None) -> None:

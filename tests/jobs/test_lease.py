@@ -5,9 +5,10 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from botocore.exceptions import ClientError
 
 from benchmarks.moto_store import BUCKET, KEY, moto
-from extractor.errors import BackendError
+from extractor.errors import BackendError, ContractError
 from jobs import s3
 from jobs.lease import MARGIN, Lease, Leases
 from tests.s3.faults import Fault, Faulty, Request, faulty
@@ -190,3 +191,31 @@ def test_refused_credentials_are_named_without_being_told(proxy):
 
     assert "S3: refused (AccessDenied); credentials come from the environment" in str(caught.value)
     assert not any(secret in str(caught.value) for secret in KEY.values())
+
+
+def test_a_renewal_whose_answers_were_all_lost_is_still_ours(proxy):
+    mine = lease(proxy, "night-1", "all-lost", seconds=30)
+    assert mine.acquire() is None
+    proxy.plan(Fault(is_write, 1, drop=True), Fault(is_write, 3, status=503))
+    with pytest.raises(ClientError, match="SlowDown"):
+        mine.check()
+    proxy.plan()
+
+    mine.check()
+
+    assert mine.lost is None
+
+
+def test_a_store_that_takes_no_notice_of_conditions_is_refused(proxy):
+    proxy.plan(Fault(is_write, 1000, without="if-none-match"))
+
+    with pytest.raises(ContractError, match="found one that overwrites whatever the condition, expected one that hon"):
+        leases(proxy, "night-1").hold("careless").__enter__()
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"\xff", b'{"owner": "a", "token": "b", "number": 1, "seconds": "x"}'])
+def test_an_object_that_is_no_lease_is_named(proxy, content):
+    proxy.store.client().put_object(Bucket=BUCKET, Key="warehouse/_leases/odd", Body=content)
+
+    with pytest.raises(ContractError, match="lease s3://shop/warehouse/_leases/odd: found b'"):
+        leases(proxy, "night-1").hold("odd").__enter__()

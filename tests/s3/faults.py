@@ -31,6 +31,8 @@ class Fault(NamedTuple):
     """What S3 calls it; empty: its usual word for the status."""
     seconds: float = 0
     """Waited before anything else."""
+    without: str = ""
+    """A header that the store does not get to see."""
     drop: bool = False
     """The store does what it was asked and its answer is lost."""
 
@@ -98,7 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
         asked = http.client.HTTPConnection(self.server.behind, timeout=60)
         asked.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
-            if name.lower() not in ("transfer-encoding", "content-length", "expect"):
+            if name.lower() not in ("transfer-encoding", "content-length", "expect", fault.without if fault else ""):
                 asked.putheader(name, value)
         asked.putheader("Content-Length", str(len(body)))
         asked.endheaders(body)

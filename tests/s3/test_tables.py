@@ -16,6 +16,7 @@ from tests.s3.faults import Fault, Request
 
 pytestmark = pytest.mark.s3
 
+THIEF = b'{"owner": "thief", "token": "t", "number": 1, "seconds": 60}'
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
 
@@ -76,7 +77,7 @@ def test_a_driver_whose_lease_was_taken_while_it_computed_commits_nothing(tables
     def commit() -> None:
         thief = Leases(mine.config, tables.root, "thief", lambda text: None)
         key = f"{mine.prefix}/{CATALOG_ATTRIBUTES.name}"
-        thief.client.put_object(Bucket=mine.bucket, Key=key, Body=b'{"owner": "thief", "seconds": 60}')
+        thief.client.put_object(Bucket=mine.bucket, Key=key, Body=THIEF)
         tables.write(CATALOG_ATTRIBUTES, lambda: pytest.fail("it committed"))
 
     with pytest.raises(BackendError, match="lost: thief took it over"):
