@@ -25,6 +25,7 @@ from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 
 from benchmarks.moto_store import BUCKET, Store, moto
+from extractor.errors import CatalogError
 from jobs import config
 from jobs.lease import Leases
 from jobs.session import open_session
@@ -58,7 +59,7 @@ class Outcome(NamedTuple):
     reported: int
     """Commits that a driver was told are made."""
     failed: int
-    """Commits that ended in an error."""
+    """Commits that ended in an error, such as that they are not to be found afterwards."""
     lost_rows: int
     """Rows of reported commits that the table has not got."""
     double_rows: int
@@ -136,7 +137,7 @@ def write(guard: str, driver: str, endpoint: str, folder: Path, commits: int) ->
             else:
                 tables.append(frame, CATALOG_ATTRIBUTES, txn=f"{driver}-{k}")
             made.append(k)
-        except (Py4JJavaError, PySparkException) as error:
+        except (CatalogError, Py4JJavaError, PySparkException) as error:
             failed.append(str(error)[:300])
     spark.stop()
     return {"made": made, "failed": failed}

@@ -94,7 +94,7 @@ def client(config: Config) -> Any:  # botocore makes its classes at run time
 REFUSED = {
     "InvalidAccessKeyId", "SignatureDoesNotMatch", "ExpiredToken", "InvalidToken", "AccessDenied", "403",
     "AccessDeniedException", "NoAuthWithAWSException", "NoAwsCredentialsException", "CredentialInitializationException",
-    "AllAccessDisabled", "Forbidden", "NoCredentialsError", "PartialCredentialsError",
+    "AllAccessDisabled", "Forbidden", "AWSBadRequestException", "NoCredentialsError", "PartialCredentialsError",
 }  # fmt: skip
 MISSING = {"NoSuchBucket", "UnknownStoreException"}
 FAILING = {
@@ -114,7 +114,7 @@ def problem(error: Exception) -> BackendError | None:
     names = _names(error)
     if names & REFUSED:
         found = sorted(names & REFUSED - {"403"}) or ["403"]
-        where = "credentials come from the environment or the instance role, and need the bucket's permission"
+        where = "credentials (wrong, expired, without the bucket?) come from the environment or the instance role"
         return BackendError("S3", f"refused ({', '.join(found)}); {where}")
     if names & MISSING:
         return BackendError("S3", "no such bucket; look at `warehouse` and the other addresses in conf")

@@ -189,7 +189,7 @@ def test_refused_credentials_are_named_without_being_told(proxy):
     with pytest.raises(BackendError) as caught:
         leases(proxy, "night-1").hold("refused").__enter__()
 
-    assert "S3: refused (AccessDenied); credentials come from the environment" in str(caught.value)
+    assert "S3: refused (AccessDenied); credentials (wrong, expired" in str(caught.value)
     assert not any(secret in str(caught.value) for secret in KEY.values())
 
 

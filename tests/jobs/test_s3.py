@@ -64,7 +64,7 @@ def test_a_lease_has_a_time(seconds):
 @pytest.mark.parametrize(
     ("error", "says", "retry"),
     [
-        (failed("InvalidAccessKeyId", 403), "S3: refused (InvalidAccessKeyId); credentials come from the env", False),
+        (failed("InvalidAccessKeyId", 403), "S3: refused (InvalidAccessKeyId); credentials (wrong, expired", False),
         (failed("ExpiredToken", 400), "S3: refused (ExpiredToken)", False),
         (failed("NoSuchBucket", 404), "S3: no such bucket", False),
         (failed("SlowDown", 503), "S3: does not serve (503, SlowDown)", True),
