@@ -6,6 +6,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from airflow_dags import demo, plan
 
 
@@ -35,4 +37,8 @@ def test_stopping_ends_every_process_of_the_group(tmp_path):
     demo.stop(group)
 
     assert group.returncode == -signal.SIGTERM
-    assert not child.exists() or "\nState:\tZ" in (child / "status").read_text()
+    for _ in range(500):
+        if not child.exists() or "\nState:\tZ" in (child / "status").read_text():
+            return
+        time.sleep(0.01)
+    pytest.fail("a process of the group lives on")
