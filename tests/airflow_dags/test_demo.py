@@ -6,9 +6,14 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
 from airflow_dags import demo, plan
+
+
+def is_alive(process: Path) -> bool:
+    try:
+        return "\nState:\tZ" not in (process / "status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def test_jobs_find_their_own_spark_and_python_and_their_conf(tmp_path):
@@ -37,8 +42,7 @@ def test_stopping_ends_every_process_of_the_group(tmp_path):
     demo.stop(group)
 
     assert group.returncode == -signal.SIGTERM
-    for _ in range(500):
-        if not child.exists() or "\nState:\tZ" in (child / "status").read_text():
-            return
+    end = time.monotonic() + 5
+    while is_alive(child) and time.monotonic() < end:
         time.sleep(0.01)
-    pytest.fail("a process of the group lives on")
+    assert not is_alive(child)
