@@ -49,8 +49,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     environment = environment_of(asked.jobs.absolute(), asked.home.absolute(), confs)
     if not asked.night_only:
         prepare(environment, confs, asked.day)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that Airflow is stopped, too
     with running(environment, asked.home.absolute()) as api:
-        state = night(api, asked.day, time.monotonic() + asked.minutes * 60)
+        try:
+            state = night(api, asked.day, time.monotonic() + asked.minutes * 60)
+        except OSError as error:
+            state = f"lost, Airflow does not answer ({error}); its output is in {asked.home}/standalone.log"
     say(f"the night: {state}")
     if state != "success":
         sys.exit(1)
@@ -85,6 +89,7 @@ def environment_of(jobs: Path, home: Path, confs: Sequence[str]) -> dict[str, st
         "SPARK_DRIVER_MEMORY": "2g",
         "FACETMILL_HOME": str(HOME),
         "FACETMILL_CONF": ":".join(confs),
+        "FACETMILL_SCHEDULE": "",  # only the night that we ask for
         "AIRFLOW_HOME": str(home),
         "AIRFLOW_CONN_SPARK_DEFAULT": json.dumps({"conn_type": "spark", "host": "local[2,4]"}),
         "AIRFLOW__CORE__DAGS_FOLDER": str(HOME / "airflow_dags"),

@@ -11,10 +11,10 @@ MODELS = os.environ.get("FACETMILL_MODELS", "")
 """Which of `plan.VARIANTS` a night and a training run; empty: every job once, with CONF alone."""
 JARS = os.environ.get("FACETMILL_JARS", "jars/*.jar")
 """Jars that spark-submit is told of, as a glob within HOME; empty where the cluster has them."""
-SCHEDULE = os.environ.get("FACETMILL_SCHEDULE", "0 2 * * *")
-"""When nights begin, cron, UTC; the day of a night is the date on which it begins."""
-TRAINING_SCHEDULE = os.environ.get("FACETMILL_TRAINING_SCHEDULE", "0 8 * * 6")
-"""When training begins."""
+SCHEDULE = os.environ.get("FACETMILL_SCHEDULE", "0 2 * * *") or None
+"""When nights begin, cron, UTC; the day of a night is the date on which it begins. Empty: by hand alone."""
+TRAINING_SCHEDULE = os.environ.get("FACETMILL_TRAINING_SCHEDULE", "0 8 * * 6") or None
+"""When training begins, in the same way."""
 RETRY_SECONDS = float(os.environ.get("FACETMILL_RETRY_SECONDS", "300"))
 """Before a task is tried again for the first time; doubled each time."""
 SPARK = os.environ.get("FACETMILL_SPARK", "spark_default")
