@@ -7,10 +7,10 @@ MODEL ?= pam
 ASKED := $(if $(wildcard .venv/.ready),$(BIN)/python,$(PYTHON))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup needs demo demo-gates nightly fmt check test slow bench clean
+.PHONY: help setup needs demo demo-gates nightly fmt check test slow s3-jars test-s3 airflow airflow-demo test-airflow bench clean
 
 help:  ## list the verbs
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: .venv/.ready  ## a check for Java, environment from the hashed lock file, Delta's jars by checksum
 
@@ -39,7 +39,7 @@ demo-gates: setup  ## certified gates on 6,000 products: draw audits, judge them
 	$(BIN)/python -m jobs.nightly $(GATES) calibrate publish evaluate report
 
 nightly: setup  ## the steps of the night on your own catalogue: make nightly CONF=conf/mine.yaml DAY=...
-	$(BIN)/python -m jobs.nightly --conf $(CONF) --day $(DAY) ingest read_images enrich calibrate publish audit report
+	$(BIN)/python -m jobs.nightly --conf $(CONF) --day $(DAY) --plan night
 
 fmt: setup  ## format and mend what a machine can
 	$(BIN)/ruff format .
@@ -56,6 +56,28 @@ test: check  ## check, then all tests but the slow ones, in two processes
 
 slow: setup  ## the tests that take minutes
 	$(BIN)/pytest -m slow
+
+s3-jars: setup  ## what a warehouse on s3a:// needs: S3A and AWS's SDK by checksum, 690 MB
+	$(BIN)/python -m jobs.jars s3
+
+test-s3: s3-jars  ## the tests against a real S3 server (moto), leases and two drivers among them: 15 minutes
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m s3
+
+airflow: .airflow/.ready  ## Airflow 3 in an environment of its own, from its hashed lock file
+
+.airflow/.ready: requirements/airflow.lock .venv/.ready
+	$(PYTHON) -m venv .airflow
+	$(BIN)/uv pip install --python .airflow/bin/python --require-hashes -r requirements/airflow.lock
+	@pwd > $$(.airflow/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/facetmill.pth
+	@touch $@
+
+airflow-demo: setup airflow  ## a real scheduler on SQLite runs a night on the sample catalogue to its end, and stops
+	.airflow/bin/python -m airflow_dags.demo --conf $(CONF) --day $(DAY)
+
+# Airflow and its providers warn of themselves; our rule that warnings are errors is for our own code.
+test-airflow: setup airflow  ## the DAGs in Airflow's environment; a task killed in the middle ends in the same tables
+	AIRFLOW_HOME=$$(mktemp -d) .airflow/bin/pytest -m airflow -W default tests/airflow_dags
+	$(BIN)/pytest -m airflow tests/night
 
 bench: setup  ## the benchmarks that need no data of others
 	$(BIN)/python -m benchmarks.decode

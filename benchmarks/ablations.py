@@ -29,6 +29,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 from pyspark.sql import Row
 
+from airflow_dags import plan
 from benchmarks import data_folder, exported, real_data
 from extractor import components, evaluation, text
 from extractor.evaluation import Cell, Slice
@@ -46,7 +47,7 @@ TOP = 3
 """Attributes of a product type that the paper's table counts: those with most values (S2 4.2: the top K)."""
 AS_TRAINED = "as trained"
 """The answers of a variant without another decoder."""
-STEPS = ("ingest", "read_images", f"read_images:{nightly.MXT}", "label")
+STEPS = ("ingest", "read_images", f"read_images:{plan.MXT}", "label")
 """Both kinds of picture features are taken."""
 PLACES = {
     "warehouse": "warehouse",

@@ -5,10 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass, replace
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
-
-import yaml
-from pydantic import ConfigDict, TypeAdapter, ValidationError, create_model
+from typing import Any, Literal
 
 from extractor import augment, certificates, components, pretraining, training
 from extractor.certificates import Promise
@@ -16,6 +13,8 @@ from extractor.errors import ConfigError
 from extractor.images import Config as Images
 from extractor.labels import Config as Labels
 from extractor.predictor import Config as Batches
+from jobs import credentials, trees
+from jobs import s3 as s3_
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -484,6 +483,7 @@ class Conf:
     log_format: Literal["text", "json"]
     """How jobs tell what they do, on standard error: lines to read, or JSON objects to search."""
     spark: Spark
+    s3: s3_.Config
     sample: Sample
     ingest: Ingest
     read_images: ReadImages
@@ -517,11 +517,12 @@ def load(files: Sequence[str], overrides: Sequence[str] = ()) -> Conf:
     """Merge files in order, then `a.b=c` overrides, and check; the first problem is a ConfigError naming its key."""
     tree: dict[str, Any] = {}
     for file in files:
-        tree = merge(tree, _read(file))
+        tree = merge(tree, trees.read(file))
     for override in overrides:
-        tree = merge(tree, _override(override))
+        tree = merge(tree, trees.override(override))
+    credentials.refuse(tree)
     chosen = {keys: _choose(tree, keys, folder) for keys, folder in COMPONENTS.items()}
-    return _with_components(_checked(Conf, tree, prefix=""), chosen)
+    return _with_s3(_with_components(trees.checked(Conf, tree, prefix=""), chosen))
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any], at: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -553,37 +554,6 @@ def _plain(conf: object) -> object:
     return asdict(conf) if is_dataclass(conf) and not isinstance(conf, type) else conf
 
 
-def _read(file: str) -> dict[str, Any]:
-    path = Path(file)
-    if not path.is_file():
-        raise ConfigError("--conf", file, "an existing YAML file")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise ConfigError("--conf", file, f"valid YAML ({error})") from error
-    if not isinstance(content, dict):
-        raise ConfigError("--conf", file, "a YAML mapping of settings")
-    return content
-
-
-def _override(text: str) -> dict[str, Any]:
-    key, equals, value = text.partition("=")
-    if not equals or not key:
-        raise ConfigError("--set", text, "key=value, for example enrich.device=cpu")
-    tree: Any = _value(value)
-    for part in reversed(key.split(".")):
-        tree = {part: tree}
-    return dict(tree)
-
-
-def _value(text: str) -> object:
-    """YAML where it is valid; else the text as it stands, which is what `'tea' = product_type` and other SQL mean."""
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
-
-
 def _choose(tree: dict[str, Any], keys: tuple[str, ...], folder: str) -> Component:
     """Check a component's settings by its own module and leave its name alone in the tree."""
     key = ".".join(keys)
@@ -599,43 +569,21 @@ def _choose(tree: dict[str, Any], keys: tuple[str, ...], folder: str) -> Compone
     module = components.module(folder, name, key=f"{key}.name")
     options = {option: value for option, value in settings.items() if option != "name"}
     parent[keys[-1]] = {"name": name, "config": None}
-    return Component(name=name, config=_checked(module.Config, options, prefix=f"{key}."))
+    return Component(name=name, config=trees.checked(module.Config, options, prefix=f"{key}."))
 
 
-def _checked(kind: Any, tree: Mapping[str, Any], *, prefix: str) -> Any:  # a dataclass type and its instance
-    strict = create_model("Strict", __config__=ConfigDict(strict=True, extra="forbid"), tree=(kind, ...))
-    try:
-        # JSON, because strict JSON still reads a list as a tuple and a string as an enumeration.
-        return TypeAdapter(strict).validate_json(json.dumps({"tree": tree}, default=str)).tree  # type: ignore[attr-defined]  # made above
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = prefix + ".".join(str(part) for part in first["loc"][1:])
-        raise ConfigError(key, _found(first), _expected(first)) from None
-    except ConfigError as error:
-        raise _placed(error, kind, tree, prefix) from None
-
-
-def _placed(error: ConfigError, kind: Any, tree: Mapping[str, Any], prefix: str) -> ConfigError:
-    """The complaint of a section's own __post_init__, which names its field alone, under the whole key."""
-    for name, section in get_type_hints(kind).items():
-        if is_dataclass(section) and isinstance(tree.get(name), Mapping):
-            _checked(section, tree[name], prefix=f"{prefix}{name}.")
-    key, found, expected = error.args
-    return ConfigError(f"{prefix}{key}", found, expected)
-
-
-def _found(error: Any) -> object:  # pydantic's ErrorDetails
-    return "nothing" if error["type"] == "missing" else error["input"]
-
-
-def _expected(error: Any) -> str:  # pydantic's ErrorDetails
-    if error["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
-        return "no such key"
-    if error["type"] in ("missing", "missing_argument", "missing_keyword_only_argument"):
-        return "a value"
-    if error["type"] == "dataclass_type":
-        return "a mapping of settings"
-    return str(error["msg"])
+def _with_s3(conf: Conf) -> Conf:
+    """Spark is told how to reach S3 where an address lies there, pictures are read from the same store."""
+    limits, store = conf.read_images.limits, conf.s3
+    endpoint, region = limits.s3_endpoint or store.endpoint, limits.s3_region or store.region
+    pictures = replace(conf.read_images, limits=replace(limits, s3_endpoint=endpoint, s3_region=region))
+    if '"s3a://' not in as_json(conf):
+        return replace(conf, read_images=pictures)
+    confs = {**s3_.hadoop(store), **conf.spark.confs}
+    s3_.check(confs)
+    # Where Delta's jars are the cluster's, so are these.
+    spark = replace(conf.spark, confs=confs, jars=(*conf.spark.jars, *(store.jars if conf.spark.jars else ())))
+    return replace(conf, read_images=pictures, spark=spark)
 
 
 def _with_components(conf: Conf, chosen: Mapping[tuple[str, ...], Component]) -> Conf:

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 from pyspark.sql import functions as F
 
+from airflow_dags import plan
 from extractor.errors import CatalogError, ConfigError, ContractError
 from jobs import config, progress
 from jobs.session import open_session
@@ -26,29 +27,11 @@ from schemas.attributes import ATTRIBUTES
 from schemas.enums import RunStatus
 from schemas.runs import RUNS
 
-BASELINE = "conf/models/word_matching.yaml"
-"""Teaches and asks Word Matching under a name of its own: the report compares with it."""
-MXT = "conf/models/mxt.yaml"
-"""Teaches and asks MXT under a name of its own, of pictures read as it wants them."""
-BOTH = "conf/both.yaml"
-"""Lets PAM and MXT publish."""
 PLANS: Mapping[str, Sequence[str]] = {
-    "pam": (
-        "sample", "ingest", "read_images", "label", "train", f"train:{BASELINE}", "enrich", f"enrich:{BASELINE}",
-        "calibrate", "publish", "evaluate", "report",
-    ),
-    "mxt": (
-        "sample", "ingest", f"read_images:{MXT}", "label", f"train:{MXT}", f"train:{MXT}:{BASELINE}",
-        f"enrich:{MXT}", f"enrich:{MXT}:{BASELINE}",
-        f"calibrate:{MXT}", f"publish:{MXT}", f"evaluate:{MXT}", f"report:{MXT}",
-    ),
-    "both": (
-        "sample", "ingest", "read_images", f"read_images:{MXT}", "label", "train", f"train:{MXT}", f"train:{BASELINE}",
-        "enrich", f"enrich:{MXT}", f"enrich:{BASELINE}",
-        "calibrate", f"calibrate:{MXT}", f"publish:{BOTH}", f"evaluate:{BOTH}", f"report:{BOTH}",
-    ),
-}  # fmt: skip
-"""The default steps by name of the plan, in order."""
+    "night": plan.NIGHT,
+    **{model: plan.steps(plan.DEMO, model) for model in plan.VARIANTS},
+}
+"""The default steps by name of the plan, in order: a night with the model there is, or a demo that trains its own."""
 FATES = ("published", "confirmed", "review", "abstained", "quarantined")
 """What publish made of every pair that was requested."""
 

@@ -4,9 +4,12 @@ A model is a folder of plain files. `mlflow.register_model` refuses such folders
 run's artefacts by the client. A version carries the fingerprint of what taught it and the hash of its files.
 """
 
+import atexit
 import json
 import logging
 import os
+import shutil
+import tempfile
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -136,9 +139,15 @@ class Registry:
 
     @_door()
     def resolve(self, name: str, alias_or_version: str, *, into: Path | None = None) -> Resolved:
-        """Pin what an alias means now and fetch its files; in place where MLflow's files are local, else to `into`."""
+        """Pin what an alias means now and fetch its files, to `into`.
+
+        Without `into` they stay in place where they are local, else they lie in a folder that goes with the process.
+        """
         found = self._version(name, alias_or_version)
         uri = self.client.get_model_version_download_uri(name, str(found.version))
+        if into is None and not uri.startswith(("/", "file:")):
+            into = Path(tempfile.mkdtemp(prefix="facetmill-model-"))
+            atexit.register(shutil.rmtree, into, ignore_errors=True)
         if into is not None:
             into.mkdir(parents=True, exist_ok=True)
         folder = artifacts.download_artifacts(

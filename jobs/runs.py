@@ -1,7 +1,7 @@
 """What every job does around its own work: parse, open Spark, keep the run book, fail with one clear message."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
@@ -13,7 +13,8 @@ from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
 from extractor.errors import CatalogError
-from jobs import cli, config, progress, revision
+from jobs import cli, config, credentials, progress, revision, s3
+from jobs.lease import Leases
 from jobs.session import open_session
 from jobs.tables import Tables
 from schemas.enums import RunStatus
@@ -49,18 +50,20 @@ def job(
     """Run a job's body; an error that somebody can mend ends it with one line and exit code 2, nothing half written."""
     try:
         command = cli.parse(name, argv, doc=doc, shorthands=shorthands)
+        s3.announce(command.conf.s3)
         spark = open_session(name, command.conf.spark)
     except CatalogError as error:
         raise _stop(name, error) from error
     started = datetime.now(UTC)
     revision.code_version()  # asked now and kept: a checkout may move on while the job runs
+    run_id = f"{name}-{command.day}-{started:%Y%m%dT%H%M%S}-{uuid4().hex[:6]}"
     running = Job(
         name=name,
-        id=f"{name}-{command.day}-{started:%Y%m%dT%H%M%S}-{uuid4().hex[:6]}",
+        id=run_id,
         day=command.day,
         conf=command.conf,
         spark=spark,
-        tables=Tables(spark, command.conf.warehouse),
+        tables=Tables(spark, command.conf.warehouse, _leases(command.conf, run_id, partial(progress.say, name))),
         started_at=started,
     )
     if command.conf.log_format == "json":
@@ -71,18 +74,23 @@ def job(
     try:
         with progress.alive(name, partial(_at_work, spark)):
             yield running
+            _record(running, clock, RunStatus.SUCCEEDED, None)
     except CatalogError as error:
-        _record(running, clock, RunStatus.FAILED, str(error))
+        _record_failure(running, clock, str(error))
         raise _stop(name, error) from error
     except (PySparkException, Py4JJavaError) as error:
-        said = said_by_worker(error)
-        _record(running, clock, RunStatus.FAILED, said or str(error)[:1000])
+        said = s3.problem(error) or said_by_worker(error)
+        _record_failure(running, clock, str(said or error)[:1000])
         if said is None:
             raise
         raise _stop(name, said) from error
-    _record(running, clock, RunStatus.SUCCEEDED, None)
     counts = ", ".join(f"{key} {value:,}" for key, value in running.counts.items())
     running.say(f"done in {time.monotonic() - clock:.1f} s" + (f": {counts}" if counts else ""))
+
+
+def _leases(conf: config.Conf, owner: str, say: Callable[[str], None]) -> Leases | None:
+    """What this run writes to S3 under; a warehouse elsewhere needs none."""
+    return Leases(conf.s3, conf.warehouse, owner, say) if s3.is_on_s3(conf.warehouse) else None
 
 
 def _at_work(spark: SparkSession) -> str:
@@ -103,8 +111,16 @@ def said_by_worker(error: PySparkException | Py4JJavaError) -> str | None:
 
 
 def _stop(name: str, error: CatalogError | str) -> SystemExit:
-    progress.say(name, str(error), failed=True)
+    progress.say(name, credentials.redacted(str(error)), failed=True)
     return SystemExit(2)
+
+
+def _record_failure(job: Job, clock: float, reason: str) -> None:
+    """Write the run book, unless what failed is where it lies: the operator must hear of the first failure."""
+    try:
+        _record(job, clock, RunStatus.FAILED, reason)
+    except (CatalogError, PySparkException, Py4JJavaError) as error:
+        job.say(f"the run book could not be written either ({type(error).__name__})")
 
 
 def _record(job: Job, clock: float, status: RunStatus, reason: str | None) -> None:
@@ -120,7 +136,7 @@ def _record(job: Job, clock: float, status: RunStatus, reason: str | None) -> No
         "counts": list(job.counts.items()),
         "model_calls": job.model_calls,
         "status": str(status),
-        "reason": reason,
+        "reason": None if reason is None else credentials.redacted(reason),
         "started_at": job.started_at,
         "finished_at": datetime.now(UTC),
         "seconds": time.monotonic() - clock,

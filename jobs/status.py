@@ -14,7 +14,7 @@ from pyspark.sql import Row
 from pyspark.sql import functions as F
 
 from extractor.errors import CatalogError
-from jobs import chunks, cli, progress
+from jobs import chunks, cli, progress, s3
 from jobs.session import open_session
 from jobs.tables import Tables
 from schemas.chunks import CHUNKS
@@ -26,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Print."""
     try:
         command = cli.parse("status", argv, doc=__doc__)
+        s3.announce(command.conf.s3)
         tables = Tables(open_session("status", command.conf.spark), command.conf.warehouse)
         for line in status(tables, command.day, now=datetime.now(UTC)):
             progress.say("status", line)

@@ -5,20 +5,27 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import delta.exceptions  # makes Delta's Java errors arrive as Python classes
 import pyarrow as pa
 from delta.tables import DeltaTable
+from py4j.protocol import Py4JJavaError
+from pyspark import StorageLevel
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructField
 
 from extractor.errors import ConflictError, ContractError
+from jobs import s3
 from jobs.columns import same_types, spark_schema
+from jobs.lease import Leases
 from schemas.table import Table
 
+Result = TypeVar("Result")
 REPEATS = 1_000_000
 """How often a table may be brought into line with the same commit."""
 PAUSES = (1.0, 4.0, 16.0)
@@ -35,10 +42,12 @@ class Size(NamedTuple):
 class Tables:
     """The warehouse of one job: one folder a table."""
 
-    def __init__(self, spark: SparkSession, root: str) -> None:
+    def __init__(self, spark: SparkSession, root: str, leases: Leases | None = None) -> None:
+        """`leases` are those that a warehouse on S3 is written under; a reader needs none."""
         self.spark = spark
         # Delta takes a relative path for the name of a table.
         self.root = root.rstrip("/") if "://" in root else str(Path(root).absolute())
+        self.leases = leases
         self.versions: dict[str, int] = {}
         """Table to the version that this job read last: the run book keeps it."""
 
@@ -86,10 +95,20 @@ class Tables:
 
     def append(self, frame: DataFrame, table: Table, *, txn: str) -> bool:
         """Append once a transaction id, whoever dies when; where it was appended before: False, nothing is computed."""
+        if self.appended(table, txn=txn):
+            return False
+        rows = self._computed(self._fit(frame, table))
+        return self.write(table, lambda: self._append(rows, table, txn))
+
+    def _computed(self, rows: DataFrame) -> DataFrame:
+        """Rows that a commit has only to write: on S3 they are computed before, so a lease is held for moments."""
+        return rows.localCheckpoint(storageLevel=StorageLevel.DISK_ONLY) if s3.is_on_s3(self.root) else rows
+
+    def _append(self, rows: DataFrame, table: Table, txn: str) -> bool:
         self.create(table)
         if self.appended(table, txn=txn):
             return False
-        writer = self._fit(frame, table).write.format("delta").mode("append")
+        writer = rows.write.format("delta").mode("append")
         try:
             writer.option("txnAppId", txn).option("txnVersion", 0).save(self.path(table))
         except delta.exceptions.ConcurrentTransactionException:
@@ -109,20 +128,27 @@ class Tables:
         comes later, be it a driver that slept, gets a ConflictError, and Delta drops what it wrote. `note` is kept with
         the commit (`notes`) and must be the writer's own.
         """
+        self._expect(table, stream, after)  # before anything is computed
+        rows = self._computed(self._fit(frame, table))
+        self.write(table, lambda: self._append_next(rows, table, stream, after, note))
+        return after + 1
+
+    def _append_next(self, rows: DataFrame, table: Table, stream: str, after: int, note: str) -> None:
         self.create(table)
-        number, before = after + 1, self.version(table)
-        conflict = ConflictError(f"table {table.name}, {stream}", f"commit {number} of another writer", "ours")
-        if self.number(table, stream) != after:
-            raise conflict
-        writer = self._fit(frame, table).write.format("delta").mode("append").option("userMetadata", note)
+        self._expect(table, stream, after)
+        before = self.version(table)
+        writer = rows.write.format("delta").mode("append").option("userMetadata", note)
         try:
-            writer.option("txnAppId", stream).option("txnVersion", number).save(self.path(table))
+            writer.option("txnAppId", stream).option("txnVersion", after + 1).save(self.path(table))
         except delta.exceptions.ConcurrentTransactionException as error:
-            raise conflict from error
+            raise _overtaken(table, stream, after) from error
         # Delta skips a number that is taken without a word.
         if note not in self.notes(table, since=before + 1):
-            raise conflict
-        return number
+            raise _overtaken(table, stream, after)
+
+    def _expect(self, table: Table, stream: str, after: int) -> None:
+        if self.number(table, stream) != after:
+            raise _overtaken(table, stream, after)
 
     def number(self, table: Table, stream: str) -> int:
         """The number of a stream's last commit; 0 before the first."""
@@ -176,7 +202,7 @@ class Tables:
         """A merge reads what it changes: one that lost against another writer reads anew and tries again."""
         for seconds in PAUSES:
             try:
-                write()
+                self.write(table, write)
             except delta.exceptions.DeltaConcurrentModificationException:
                 time.sleep(seconds * random.uniform(0.5, 1.0))
             else:
@@ -185,6 +211,26 @@ class Tables:
 
     def create(self, table: Table) -> None:
         """Make an empty table with NOT NULL and CHECK constraints; give one that is there the columns it lacks."""
+        lacking = self._lacking(table) if self.exists(table) else None
+        if lacking is None or lacking:
+            self.write(table, lambda: self._create(table))
+
+    def write(self, table: Table, commit: Callable[[], Result]) -> Result:
+        """Commit to a table; on S3 under its lease, for Delta's log there lets a second driver overwrite the first."""
+        if not s3.is_on_s3(self.root):
+            return commit()
+        if self.leases is None:
+            raise ContractError(f"warehouse {self.root}", "no leases", "leases, without which nobody writes to S3")
+        with self.leases.hold(table.name, on_loss=self.spark.sparkContext.cancelAllJobs) as lease:
+            lease.check()
+            try:
+                return commit()
+            except (Py4JJavaError, PySparkException) as error:
+                if lease.lost is not None:
+                    raise lease.loss() from error
+                raise
+
+    def _create(self, table: Table) -> None:
         if self.exists(table):
             self._widen(table)
             return
@@ -211,7 +257,7 @@ class Tables:
         """Write small files anew as large ones; with `by` all files, sorted so that a column's values lie together."""
         optimize = DeltaTable.forPath(self.spark, self.path(table)).optimize()
         try:
-            optimize.executeCompaction() if by is None else optimize.executeZOrderBy(by)
+            self.write(table, optimize.executeCompaction if by is None else partial(optimize.executeZOrderBy, by))
         except delta.exceptions.DeltaConcurrentModificationException as error:
             raise ConflictError(f"table {table.name}", "rows that changed while it was compacted", "none") from error
 
@@ -224,15 +270,20 @@ class Tables:
         told = DeltaTable.forPath(self.spark, self.path(table)).detail().select("properties").collect()[0].properties
         if any(told.get(key) != value for key, value in wanted.items()):
             properties = ", ".join(f"'{key}' = '{value}'" for key, value in wanted.items())
-            self.spark.sql(f"ALTER TABLE delta.`{self.path(table)}` SET TBLPROPERTIES ({properties})")
+            alter = f"ALTER TABLE delta.`{self.path(table)}` SET TBLPROPERTIES ({properties})"
+            self.write(table, lambda: self.spark.sql(alter))
         DeltaTable.forPath(self.spark, self.path(table)).vacuum(retain_hours)
 
     def _widen(self, table: Table) -> None:
-        found = self.columns_of(table)
-        new = [f for f in spark_schema(table.schema).fields if f.name not in found and f.nullable]
+        new = self._lacking(table)
         if new:
             columns = ", ".join(f"`{f.name}` {f.dataType.simpleString()}" for f in new)
             self.spark.sql(f"ALTER TABLE delta.`{self.path(table)}` ADD COLUMNS ({columns})")
+
+    def _lacking(self, table: Table) -> list[StructField]:
+        """The columns that an older table has not got, as far as they may be null."""
+        found = self.columns_of(table)
+        return [f for f in spark_schema(table.schema).fields if f.name not in found and f.nullable]
 
     def _merge(self, frame: DataFrame, table: Table, when: str | None) -> Any:  # delta's builder publishes no types
         self.create(table)
@@ -269,6 +320,10 @@ class Tables:
         jvm: Any = self.spark._jvm
         log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path(table))
         return log.update(False, jvm.scala.Option.empty(), jvm.scala.Option.empty())
+
+
+def _overtaken(table: Table, stream: str, after: int) -> ConflictError:
+    return ConflictError(f"table {table.name}, {stream}", f"commit {after + 1} of another writer", "ours")
 
 
 def _completed(frame: DataFrame, table: Table) -> DataFrame:

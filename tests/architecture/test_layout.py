@@ -13,7 +13,9 @@ from schemas import markdown
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = sorted(
-    path for folder in ("schemas", "extractor", "jobs", "benchmarks", "tests") for path in (ROOT / folder).rglob("*.py")
+    path
+    for folder in ("schemas", "extractor", "jobs", "airflow_dags", "benchmarks", "tests")
+    for path in (ROOT / folder).rglob("*.py")
 )
 STEPS = (
     "sample",
@@ -114,3 +116,12 @@ def test_every_dependency_is_locked_with_a_hash():
     for requirement in wanted:
         name = re.split(r"[\[<>=!~ ]", requirement, maxsplit=1)[0].lower()
         assert re.search(rf"^{re.escape(name)}(\[[a-z,]+\])?==\S+ \\\n\s+--hash=sha256:", lock, re.MULTILINE), name
+
+
+def test_everything_of_airflows_environment_is_locked_with_a_hash():
+    wanted = (ROOT / "requirements" / "airflow.in").read_text(encoding="utf-8").splitlines()
+    lock = (ROOT / "requirements" / "airflow.lock").read_text(encoding="utf-8")
+
+    for requirement in filter(None, (line.partition("#")[0].strip() for line in wanted)):
+        version = re.escape(requirement) if "==" in requirement else f"{requirement.partition('>')[0]}==\\S+"
+        assert re.search(rf"^{version} \\\n\s+--hash=sha256:", lock, re.MULTILINE), requirement

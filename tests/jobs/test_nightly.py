@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from airflow_dags import plan
 from extractor.errors import ContractError
 from jobs import config, nightly, registry
 from jobs.nightly import Took
@@ -72,9 +73,9 @@ def test_a_step_that_is_no_job_is_refused_before_the_first_one_runs(tmp_path, ca
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("plan", nightly.PLANS)
-def test_every_default_step_is_a_job(plan):
-    nightly.check([step.partition(":")[0] for step in nightly.PLANS[plan]])
+@pytest.mark.parametrize("name", nightly.PLANS)
+def test_every_default_step_is_a_job(name):
+    nightly.check([step.partition(":")[0] for step in nightly.PLANS[name]])
 
 
 def test_a_plan_gives_the_steps_where_none_are_named(tmp_path, capsys, monkeypatch):
@@ -89,9 +90,9 @@ def test_a_plan_gives_the_steps_where_none_are_named(tmp_path, capsys, monkeypat
 def test_both_models_learn_answer_and_are_calibrated_before_one_is_chosen():
     steps = nightly.PLANS["both"]
 
-    before = steps[: steps.index(f"publish:{nightly.BOTH}")]
+    before = steps[: steps.index(f"publish:{plan.BOTH}")]
     for job in ("train", "enrich", "calibrate"):
-        assert {job, f"{job}:{nightly.MXT}"} <= set(before)
+        assert {job, f"{job}:{plan.MXT}"} <= set(before)
     assert [step for step in nightly.PLANS["pam"] if step not in steps] == ["publish", "evaluate", "report"]
 
 

@@ -5,15 +5,18 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
+from jobs import config, trees
+
 ROOT = Path(__file__).resolve().parents[2]
 OCR = "drawn-ocr"
 FEATURES = "drawn-features"
+DAY = "2026-01-15"
 
 
 class Night(NamedTuple):
@@ -23,9 +26,9 @@ class Night(NamedTuple):
     small: bool = True
     """Of a catalogue of readings; else the demo's own."""
 
-    def run(self, *overrides: str, steps: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
-        """Run the night (or some of its steps) as its operator would."""
-        own = {
+    def own(self) -> dict[str, object]:
+        """What a small night sets, by dotted key."""
+        return {
             "warehouse": self.folder / "warehouse",
             "sample.out": self.folder / "catalogue",
             "sample.truth": self.folder / "truth",
@@ -45,13 +48,24 @@ class Night(NamedTuple):
             "registry.tracking_uri": f"sqlite:///{self.folder}/mlflow.db",
             "registry.artifacts": self.folder / "mlflow",
             "evaluate.truth": self.folder / "truth",
+            "audit.out": self.folder / "audits",
             "report.out": self.folder / "report.html",
             "report.pictures": self.folder / "catalogue" / "pictures",
             # A small night must publish something: what it publishes is held against its evidence, not the truth.
             "calibrate.min_judged": 2,
             "calibrate.prior_strength": 1.0,
         }
-        flags = [part for key, value in own.items() if self.small for part in ("--set", f"{key}={value}")]
+
+    def settings(self, *overrides: str) -> dict[str, Any]:
+        """The same as the tree of a conf file, with overrides."""
+        tree: dict[str, Any] = {}
+        for text in (*(f"{key}={value}" for key, value in self.own().items()), *overrides):
+            tree = config.merge(tree, trees.override(text))
+        return tree
+
+    def run(self, *overrides: str, steps: tuple[str, ...] = ()) -> subprocess.CompletedProcess[str]:
+        """Run the night (or some of its steps) as its operator would."""
+        flags = [part for key, value in self.own().items() if self.small for part in ("--set", f"{key}={value}")]
         flags += [part for override in overrides for part in ("--set", override)]
         command = [
             sys.executable,
@@ -60,7 +74,7 @@ class Night(NamedTuple):
             "--conf",
             "conf/local.yaml",
             "--day",
-            "2026-01-15",
+            DAY,
             *flags,
             *steps,
         ]
