@@ -219,6 +219,7 @@ def test_published_is_what_the_certificate_speaks_of_and_no_value_that_was_found
     assert reasons == {"an auditor found it wrong: Other"}
 
 
+@pytest.mark.slow  # several whole runs of a job
 def test_checks_of_what_went_out_can_take_the_certificate_and_every_value_back(warehouse, tmp_path):
     tables, folder = warehouse
     later, _ = certified(tables, tmp_path, folder, "publish.states=[certified]")
@@ -285,6 +286,7 @@ def test_audits_that_do_not_prove_the_target_close_the_gate_and_the_next_attempt
     assert second.to_judge == second.drawn - len(rows)  # the first ones are judged already
 
 
+@pytest.mark.slow  # several whole runs of a job
 def test_verdicts_hold_for_another_model_that_says_the_same(warehouse, tmp_path):
     tables, folder = warehouse
     certified(tables, tmp_path, folder)

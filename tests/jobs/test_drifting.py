@@ -147,6 +147,7 @@ def waiting(tables):
     return {row.attribute for row in tables.read(REVIEW_QUEUE).where("reason LIKE 'drift:%'").collect()}
 
 
+@pytest.mark.slow  # several whole runs of a job
 def test_a_good_night_goes_out(tables):
     job = night(tables, 1, honest, LATER_NIGHTS)
 

@@ -342,6 +342,7 @@ def standing_now(tables):
     return {name: [row.model_version for row in rows if row.attribute == name] for name in ("brand", "net_content")}
 
 
+@pytest.mark.slow  # several whole runs of a job
 def test_of_a_model_that_no_entry_names_nothing_is_published_and_its_answers_stay(warehouse):
     before, decided = current(warehouse), warehouse.version(DECISIONS)
     second(warehouse, gate("brand", "s1", version="8", recall=0.9))
@@ -354,6 +355,7 @@ def test_of_a_model_that_no_entry_names_nothing_is_published_and_its_answers_sta
     assert warehouse.read(GATES).where("model_version = '8'").count() == 1
 
 
+@pytest.mark.slow  # several whole runs of a job
 def test_the_model_of_higher_recall_takes_an_attribute_over_and_gives_it_back(warehouse):
     alone = values(warehouse)
     second(warehouse, gate("brand", "s1", version="8", recall=0.6))
@@ -505,6 +507,7 @@ def test_what_is_killed_is_taken_back_in_one_commit_and_comes_back_byte_for_byte
     ]
 
 
+@pytest.mark.slow  # several whole runs of a job
 def test_a_killed_model_gives_way_to_the_value_that_was_published_before(warehouse):
     before = rows_of(warehouse)
     newer = [

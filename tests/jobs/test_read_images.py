@@ -212,6 +212,7 @@ def test_a_service_that_does_not_answer_postpones_and_a_later_run_reads(tables, 
     assert (read.status, read.reason) == ("ok", None)
 
 
+@pytest.mark.slow  # several whole runs of a job
 def test_another_engine_reads_again_and_word_vectors_follow_it(tables, tmp_path):
     (tmp_path / "a.png").write_bytes(pack("Vanilla"))
     tables.upsert(tables.rows([listed("a", "a.png")], PRODUCT_PICTURES), PRODUCT_PICTURES)
