@@ -28,6 +28,17 @@ from schemas.table import Table
 Result = TypeVar("Result")
 REPEATS = 1_000_000
 """How often a table may be brought into line with the same commit."""
+CONFLICTS = (  # Delta's classes of them have no common one of their own
+    delta.exceptions.ConcurrentAppendException,
+    delta.exceptions.ConcurrentDeleteDeleteException,
+    delta.exceptions.ConcurrentDeleteReadException,
+    delta.exceptions.ConcurrentTransactionException,
+    delta.exceptions.ConcurrentWriteException,
+    delta.exceptions.DeltaConcurrentModificationException,
+    delta.exceptions.MetadataChangedException,
+    delta.exceptions.ProtocolChangedException,
+)
+"""What a commit fails with that lost against another writer."""
 PAUSES = (1.0, 4.0, 16.0)
 """Seconds, at most, after which a merge that lost against another writer is tried again."""
 
@@ -203,7 +214,7 @@ class Tables:
         for seconds in PAUSES:
             try:
                 self.write(table, write)
-            except delta.exceptions.DeltaConcurrentModificationException:
+            except CONFLICTS:
                 time.sleep(seconds * random.uniform(0.5, 1.0))
             else:
                 return
@@ -258,7 +269,7 @@ class Tables:
         optimize = DeltaTable.forPath(self.spark, self.path(table)).optimize()
         try:
             self.write(table, optimize.executeCompaction if by is None else partial(optimize.executeZOrderBy, by))
-        except delta.exceptions.DeltaConcurrentModificationException as error:
+        except CONFLICTS as error:
             raise ConflictError(f"table {table.name}", "rows that changed while it was compacted", "none") from error
 
     def vacuum(self, table: Table, *, retain_hours: int, transaction_days: int) -> None:

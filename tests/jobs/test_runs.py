@@ -38,4 +38,4 @@ def test_the_first_failure_is_told_where_the_run_book_cannot_be_written_either(s
     said = capsys.readouterr().err
     assert stop.value.code == 2
     assert "[ingest] the run book could not be written either (" in said
-    assert said.endswith("ingest: feed: found nothing, expected something\n")
+    assert said.endswith("[ingest] feed: found nothing, expected something\n")
