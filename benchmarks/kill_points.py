@@ -28,14 +28,12 @@ from typing import Any, NamedTuple
 
 from deltalake import DeltaTable
 
+from benchmarks import same_tables
 from benchmarks.dying import MOMENTS
 from schemas.catalogue import WAREHOUSE
 
 JOBS = ("ingest", "label", "train", "enrich", "calibrate", "publish", "verify", "maintain")
 DAY = "2026-01-15"
-OF_RUNS = {"run_id", "chunk_id", "day"}
-"""Columns that name a run; the times at which a job made a row differ as well."""
-MADE_AT = {"predicted_at", "decided_at", "published_at", "valid_from", "quarantined_at"}
 RELOCATE = (
     "UPDATE runs SET artifact_uri = replace(artifact_uri, ?, ?)",
     "UPDATE experiments SET artifact_location = replace(artifact_location, ?, ?)",
@@ -185,15 +183,9 @@ def relocate(home: Path, old: Path) -> None:
 
 
 def contents(warehouse: Path) -> dict[str, Counter[str]]:
-    """The rows of every table without what names a run, as a bag."""
-    found = {}
-    for name, table in WAREHOUSE.items():
-        if name in BOOKS or not (warehouse / name / "_delta_log").is_dir():
-            continue
-        kept = [column for column in table.columns if column not in OF_RUNS | MADE_AT]
-        rows = DeltaTable(str(warehouse / name)).to_pyarrow_table(columns=kept).to_pylist()
-        found[name] = Counter(repr(row) for row in rows)
-    return found
+    """The rows of every table but the books, as bags."""
+    names = [name for name in WAREHOUSE if name not in BOOKS and (warehouse / name / "_delta_log").is_dir()]
+    return {name: same_tables.rows(DeltaTable(str(warehouse / name))) for name in names}
 
 
 def answers(warehouse: Path) -> int:

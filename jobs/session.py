@@ -1,6 +1,7 @@
 """The Spark session, from conf: what every job needs, then what the operator adds."""
 
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ from jobs.config import Spark
 
 SUBMITTED = "PYSPARK_GATEWAY_PORT"
 """In the environment of what spark-submit starts."""
+GPU = re.compile(r"spark\.(driver|executor|task|worker)\.resource\.gpu\.")
 DELTA = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
@@ -37,7 +39,7 @@ def open_session(app: str, conf: Spark) -> SparkSession:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     os.environ.setdefault("OMP_NUM_THREADS", "1")  # two cores under several workers: more threads are slower
     builder = SparkSession.builder.appName(f"facetmill {app}")
-    for key, value in {**DELTA, **BATCHES, **_jars(conf), **_memory(conf), **conf.confs}.items():
+    for key, value in {**DELTA, **BATCHES, **_jars(conf), **_memory(conf), **_confs(conf)}.items():
         builder = builder.config(key, value)
     if conf.master is not None:
         builder = builder.master(conf.master)
@@ -46,6 +48,13 @@ def open_session(app: str, conf: Spark) -> SparkSession:
     if SUBMITTED in os.environ:
         _check_submitted(spark.sparkContext.getConf().get("spark.jars") or "", conf.jars)
     return spark
+
+
+def _confs(conf: Spark) -> dict[str, str]:
+    """The operator's own settings, on a local master without those of GPUs: Spark would wait for one for ever."""
+    if conf.master is None or not re.match(r"local($|\[)", conf.master):
+        return dict(conf.confs)
+    return {key: value for key, value in conf.confs.items() if not GPU.match(key)}
 
 
 def _memory(conf: Spark) -> dict[str, str]:

@@ -21,3 +21,13 @@ def test_a_jar_that_is_not_there_is_named():
 
     with pytest.raises(ConfigError, match=r"'spark.jars': found 'nowhere.jar'"):
         session._jars(conf)
+
+
+@pytest.mark.parametrize(("master", "kept"), [("local", 0), ("local[4]", 0), ("local-cluster[1,2,1024]", 3), (None, 3)])
+def test_a_local_master_is_not_asked_for_gpus(master, kept):
+    conf = config.load([config.BASE, "conf/gpu.yaml"], [f"spark.master={master or 'null'}"]).spark
+
+    found = session._confs(conf)
+
+    assert sum("gpu" in key for key in found) == kept
+    assert found["spark.executor.memory"] == "8g"
