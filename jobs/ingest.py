@@ -69,7 +69,8 @@ def write(job: runs.Job, judged: DataFrame, texts: DataFrame, features: DataFram
     if num_moved:
         moved = newest.where(F.col("fate").isin("new", "changed"))
         stated = attribute_changes(moved, tables.read(CATALOG_ATTRIBUTES), run_id=job.id)
-        tables.append(stated, CATALOG_ATTRIBUTES, txn=f"{job.id}:catalog_attributes")
+        after = tables.number_read(CATALOG_ATTRIBUTES, job.name)
+        tables.append_next(stated, CATALOG_ATTRIBUTES, stream=job.name, after=after, note=job.id)
     if num_moved or feeds_in.image_texts.path or feeds_in.image_features.path:
         place_pictures(job, newest.where("fate <> 'older'"), texts, features)
     if num_moved or num_later or counts["older"]:

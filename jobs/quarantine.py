@@ -14,6 +14,7 @@ REFUSED = ("source", "key", "reason", "payload")
 def add(job: Job, refused: DataFrame, *, part: str) -> None:
     """Append rows of REFUSED that this job has not refused before for the same reason; `part` names the write."""
     known = job.tables.read_or_empty(QUARANTINE).where(F.col("job") == job.name)
+    after = job.tables.number_read(QUARANTINE, job.name)
     rows = refused.select(
         F.lit(job.name).alias("job"),
         "source",
@@ -29,4 +30,4 @@ def add(job: Job, refused: DataFrame, *, part: str) -> None:
     if fresh.isEmpty():
         job.tables.create(QUARANTINE)
         return
-    job.tables.append(fresh, QUARANTINE, txn=f"{job.id}:quarantine:{part}")
+    job.tables.append_next(fresh, QUARANTINE, stream=job.name, after=after, note=f"{job.id}, {part}")

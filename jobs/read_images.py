@@ -125,12 +125,13 @@ def hash_new(job: runs.Job, source: Source) -> None:
 def read_texts(job: runs.Job, source: Source, ocr: Engine) -> None:
     """Append what the OCR engine reads off each picture that it has not read yet."""
     readings = job.tables.read_or_empty(IMAGE_TEXTS).where(F.col("ocr_schema") == ocr.schema)
+    after = job.tables.number_read(IMAGE_TEXTS, job.name)
     unread = without(images(job.tables.read(PRODUCT_PICTURES)), readings)
 
     def write(read: DataFrame) -> None:
         # The words are hashed as ingest hashes those that it imports.
         rows = read.withColumn("content_hash", F.sha2(F.to_json("tokens"), 256)).withColumn("run_id", F.lit(job.id))
-        job.tables.append(rows, IMAGE_TEXTS, txn=f"{job.id}:image_texts")
+        job.tables.append_next(rows, IMAGE_TEXTS, stream=job.name, after=after, note=job.id)
 
     work = Work(rows=unread, key="image_hash", things="pictures read")
     each(job, work, partial(pictures.read_texts, source=source, engine=ocr), pictures.TEXT, write)
@@ -143,12 +144,13 @@ def read_features(job: runs.Job, source: Source, regions: Engine, *, ocr_schema:
     """
     texts = job.tables.read_or_empty(IMAGE_TEXTS).where(F.col("ocr_schema") == ocr_schema)
     features = job.tables.read_or_empty(IMAGE_FEATURES).where(F.col("feature_schema") == regions.schema)
+    after = job.tables.number_read(IMAGE_FEATURES, job.name)
     listed = with_words(images(job.tables.read(PRODUCT_PICTURES)), texts, wait=wait_for_words)
     see = partial(pictures.read_features, source=source, engine=regions)
 
     def append(seen: DataFrame) -> None:
         rows = seen.withColumn("run_id", F.lit(job.id))
-        job.tables.append(rows, IMAGE_FEATURES, txn=f"{job.id}:image_features")
+        job.tables.append_next(rows, IMAGE_FEATURES, stream=job.name, after=after, note=job.id)
 
     def replace(seen: DataFrame) -> None:
         rows = seen.where(F.col("status") == Status.OK).withColumn("run_id", F.lit(job.id))

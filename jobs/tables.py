@@ -166,6 +166,14 @@ class Tables:
         found = self._transaction(table, stream)
         return 0 if found is None else found
 
+    def number_read(self, table: Table, stream: str) -> int:
+        """The number that a stream had in the version of a table that this job has read; 0 where it read none."""
+        version = self.versions.get(table.name)
+        if version is None or not self.exists(table):
+            return 0
+        found = self._snapshot(table, version).transactions().get(stream)
+        return int(found.get()) if found.isDefined() else 0
+
     def notes(self, table: Table, *, since: int = 0) -> dict[str, datetime]:
         """The notes of a table's commits from a version on, as far as its history reaches, and when they landed."""
         if not self.exists(table):
@@ -327,10 +335,12 @@ class Tables:
                 thing, f"{odd or 'another order'}", f"{lacking or list(wanted)} (schemas/{table.name}.py)"
             )
 
-    def _snapshot(self, table: Table) -> Any:  # a Java object
+    def _snapshot(self, table: Table, version: int | None = None) -> Any:  # a Java object
         jvm: Any = self.spark._jvm
         log = jvm.org.apache.spark.sql.delta.DeltaLog.forTable(self.spark._jsparkSession, self.path(table))
-        return log.update(False, jvm.scala.Option.empty(), jvm.scala.Option.empty())
+        none = jvm.scala.Option.empty()
+        newest = log.update(False, none, none)
+        return newest if version in (None, newest.version()) else log.getSnapshotAt(version, none, none, False)
 
 
 def _overtaken(table: Table, stream: str, after: int) -> ConflictError:

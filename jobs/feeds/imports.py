@@ -107,13 +107,15 @@ def write(job: Job, texts: DataFrame, features: DataFrame) -> None:
     if feeds.image_features.path:
         key = ["image_hash", "feature_schema"]
         seen = unlike_stored(features, tables.read_or_empty(IMAGE_FEATURES).select(*key, "content_hash"))
+        after = tables.number_read(IMAGE_FEATURES, job.name)
         fresh = seen.where("fresh").select(*PLACE, "image_hash", "content_hash")
         tables.create(IMAGE_FEATURES)
         if not fresh.isEmpty():
             # The places of new rows are small; broadcast, so that blobs go from file to table without a shuffle.
             bytes_of = _features(job.spark, feeds.image_features).drop("image_hash")
             rows = bytes_of.join(F.broadcast(fresh), on=list(PLACE), how="inner").withColumn("run_id", F.lit(job.id))
-            tables.append(rows.select(*IMAGE_FEATURES.columns), IMAGE_FEATURES, txn=f"{job.id}:image_features")
+            rows = rows.select(*IMAGE_FEATURES.columns)
+            tables.append_next(rows, IMAGE_FEATURES, stream=job.name, after=after, note=job.id)
         _count(job, seen, "image_features")
 
 

@@ -102,3 +102,16 @@ def night(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     assert done.returncode == 0, done.stderr[-4000:]
     yield made
     shutil.rmtree(made.folder)
+
+
+MODEL = ("model.name=word_matching", "enrich.device=cpu", "enrich.chunk_pairs=200", "enrich.task_products=8")
+"""A model that costs next to nothing, and chunks so small that there are several."""
+
+
+@pytest.fixture(scope="session")
+def taught(tmp_path_factory: pytest.TempPathFactory) -> Night:
+    """A night up to its model, Word Matching."""
+    made = Night(tmp_path_factory.mktemp("taught"))
+    done = made.run(*MODEL, steps=("sample", "ingest", "label", "train"))
+    assert done.returncode == 0, done.stderr[-4000:]
+    return made

@@ -11,27 +11,17 @@ import pytest
 from deltalake import DeltaTable
 
 from benchmarks import same_tables
-from tests.night.conftest import Night
+from tests.night.conftest import MODEL
 
 pytestmark = pytest.mark.slow  # six sessions, three of them with executors: some minutes
 
-MODEL = ("model.name=word_matching", "enrich.device=cpu", "enrich.chunk_pairs=200", "enrich.task_products=8")
 EXECUTOR, WORKER = "CoarseGrainedExecutorBackend", "pyspark.daemon"
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """A night up to its model."""
-    made = Night(tmp_path_factory.mktemp("cluster"))
-    done = made.run(*MODEL, steps=("sample", "ingest", "label", "train"))
-    assert done.returncode == 0, done.stderr[-4000:]
-    return made
-
-
-@pytest.fixture(scope="module")
-def undisturbed(home, tmp_path_factory):
+def undisturbed(taught, tmp_path_factory):
     """What enrich says on a local master."""
-    return enrich(home, tmp_path_factory.mktemp("local"), ["spark.master=local[2,4]"])
+    return enrich(taught, tmp_path_factory.mktemp("local"), ["spark.master=local[2,4]"])
 
 
 @pytest.fixture
@@ -46,10 +36,10 @@ def cluster(tmp_path):
     return "spark.master=local-cluster[2,1,1024]", f"spark.confs={{{told}}}"
 
 
-def enrich(home, folder, settings):
+def enrich(taught, folder, settings):
     """The rows of predictions, asked in a warehouse of its own."""
-    shutil.copytree(home.folder / "warehouse", folder / "warehouse")
-    done = home.run(*MODEL, f"warehouse={folder / 'warehouse'}", *settings, steps=("enrich",))
+    shutil.copytree(taught.folder / "warehouse", folder / "warehouse")
+    done = taught.run(*MODEL, f"warehouse={folder / 'warehouse'}", *settings, steps=("enrich",))
     assert done.returncode == 0, done.stderr[-4000:]
     return same_tables.rows(DeltaTable(str(folder / "warehouse" / "predictions")))
 
@@ -79,17 +69,17 @@ def kill_at_work(name, killed):
         time.sleep(0.1)
 
 
-def test_executors_answer_what_one_machine_answers(home, undisturbed, cluster, tmp_path):
-    assert enrich(home, tmp_path, cluster) == undisturbed
+def test_executors_answer_what_one_machine_answers(taught, undisturbed, cluster, tmp_path):
+    assert enrich(taught, tmp_path, cluster) == undisturbed
     assert sum(undisturbed.values()) > 500
 
 
 @pytest.mark.parametrize("name", [EXECUTOR, WORKER])
-def test_one_that_dies_at_work_costs_time_and_no_row(home, undisturbed, cluster, tmp_path, name):
+def test_one_that_dies_at_work_costs_time_and_no_row(taught, undisturbed, cluster, tmp_path, name):
     killed: list[int] = []
     threading.Thread(target=kill_at_work, args=(name, killed), daemon=True).start()
 
-    found = enrich(home, tmp_path, cluster)
+    found = enrich(taught, tmp_path, cluster)
 
     assert killed
     assert found == undisturbed
