@@ -28,7 +28,7 @@ PREPARED = plan.DEMO[: plan.DEMO.index("train") + 1]
 """What there must be before a night."""
 START_SECONDS = 300
 """How long Airflow may take to answer, and to know the DAG."""
-POLL = 3.0
+POLL = 4.0
 ENDED = ("success", "failed")
 HOME = Path(__file__).resolve().parent.parent
 
@@ -87,6 +87,7 @@ def environment_of(jobs: Path, home: Path, confs: Sequence[str]) -> dict[str, st
         "PYSPARK_PYTHON": str(jobs / "bin" / "python"),
         "PYSPARK_DRIVER_PYTHON": str(jobs / "bin" / "python"),
         "SPARK_DRIVER_MEMORY": "2g",
+        "SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",  # as conf/local.yaml: jobs are short
         "FACETMILL_HOME": str(HOME),
         "FACETMILL_CONF": ":".join(confs),
         "FACETMILL_SCHEDULE": "",  # only the night that we ask for
@@ -95,6 +96,7 @@ def environment_of(jobs: Path, home: Path, confs: Sequence[str]) -> dict[str, st
         "AIRFLOW__CORE__DAGS_FOLDER": str(HOME / "airflow_dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PARALLELISM": "2",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",  # nobody edits them meanwhile
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",  # it listens to this machine alone
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{address}/execution/",
         "AIRFLOW__API__HOST": "127.0.0.1",
