@@ -60,7 +60,7 @@ slow: setup  ## the tests that take minutes
 s3-jars: setup  ## what a warehouse on s3a:// needs: S3A and AWS's SDK by checksum, 690 MB
 	$(BIN)/python -m jobs.jars s3
 
-test-s3: s3-jars  ## the tests against a real S3 server (moto), leases and two drivers among them: 15 minutes
+test-s3: s3-jars  ## the tests against a real S3 server (moto), leases, two drivers and a whole night among them
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m s3
 
 airflow: .airflow/.ready  ## Airflow 3 in an environment of its own, from its hashed lock file

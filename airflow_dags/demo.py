@@ -28,7 +28,7 @@ PREPARED = plan.DEMO[: plan.DEMO.index("train") + 1]
 """What there must be before a night."""
 START_SECONDS = 300
 """How long Airflow may take to answer, and to know the DAG."""
-POLL = 3.0
+POLL = 4.0
 ENDED = ("success", "failed")
 HOME = Path(__file__).resolve().parent.parent
 
@@ -57,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             state = f"lost, Airflow does not answer ({error}); its output is in {asked.home}/standalone.log"
     say(f"the night: {state}")
     if state != "success":
-        sys.exit(1)
+        sys.exit(last_words(asked.home, asked.day))
 
 
 def prepare(environment: Mapping[str, str], confs: Sequence[str], day: str) -> None:
@@ -87,6 +87,7 @@ def environment_of(jobs: Path, home: Path, confs: Sequence[str]) -> dict[str, st
         "PYSPARK_PYTHON": str(jobs / "bin" / "python"),
         "PYSPARK_DRIVER_PYTHON": str(jobs / "bin" / "python"),
         "SPARK_DRIVER_MEMORY": "2g",
+        "SPARK_SUBMIT_OPTS": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",  # as conf/local.yaml: jobs are short
         "FACETMILL_HOME": str(HOME),
         "FACETMILL_CONF": ":".join(confs),
         "FACETMILL_SCHEDULE": "",  # only the night that we ask for
@@ -95,6 +96,7 @@ def environment_of(jobs: Path, home: Path, confs: Sequence[str]) -> dict[str, st
         "AIRFLOW__CORE__DAGS_FOLDER": str(HOME / "airflow_dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PARALLELISM": "2",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",  # nobody edits them meanwhile
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",  # it listens to this machine alone
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{address}/execution/",
         "AIRFLOW__API__HOST": "127.0.0.1",
@@ -190,17 +192,38 @@ def night(api: Api, day: str, end: float) -> str:
         api.ask("POST", f"{run}/clear", {"dry_run": False})  # it ran before: the same night once more
     told: dict[str, str] = {}
     while time.monotonic() < end:
-        for task in api.ask("GET", f"{run}/taskInstances")["task_instances"]:
+        time.sleep(POLL)
+        try:
+            tasks, state = api.ask("GET", f"{run}/taskInstances")["task_instances"], api.ask("GET", run)["state"]
+        except OSError as error:
+            if not is_busy(error):
+                raise
+            continue  # a machine under load: the night goes on all the same
+        for task in tasks:
             now = f"{task['state']}" + (f", try {task['try_number']}" if task["try_number"] > 1 else "")
             if task["state"] and told.get(task["task_id"]) != now:
                 told[task["task_id"]] = now
                 seconds = f" in {task['duration']:.0f} s" if task["state"] in ENDED and task["duration"] else ""
                 say(f"{task['task_id']}: {now}{seconds}")
-        state = api.ask("GET", run)["state"]
         if state in ENDED:
             return str(state)
-        time.sleep(POLL)
     return "not ended in time"
+
+
+def is_busy(error: OSError) -> bool:
+    """Whether Airflow lives and does not get to answering."""
+    late = isinstance(error, TimeoutError) or isinstance(getattr(error, "reason", None), TimeoutError)
+    return late or (isinstance(error, urllib.error.HTTPError) and error.code >= 500)
+
+
+def last_words(home: Path, day: str) -> str:
+    """The end of the newest task's log, which is JSON a line."""
+    logs = list((home / "logs").glob(f"dag_id={NIGHTLY}/run_id=demo__{day}/task_id=*/attempt=*.log"))
+    if not logs:
+        return "no task ran"
+    newest = max(logs, key=lambda log: log.stat().st_mtime)
+    events = [str(json.loads(line)["event"]) for line in tail(newest).splitlines() if line.startswith("{")]
+    return "\n".join([f"the end of {newest}:", *events])
 
 
 def tail(path: Path, lines: int = 30) -> str:

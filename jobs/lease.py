@@ -19,7 +19,7 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from extractor.errors import BackendError, ContractError
+from extractor.errors import BackendError, CatalogError, ContractError
 from jobs import s3
 
 FOLDER = "_leases"
@@ -93,13 +93,13 @@ class Lease:
         except (ClientError, BotoCoreError) as error:
             if self._silence() > self.seconds:
                 self.lost = f"S3 did not answer for {self._silence():.0f} s ({type(error).__name__})"
-        except BackendError:
-            return  # self.lost says it
+        except CatalogError as error:
+            self.lost = self.lost or str(error)
 
     def release(self) -> None:
         """Let go, if it is ours; where the store fails it runs out by itself."""
         with self._lock:
-            if self.lost is None:
+            if self.lost is None and self.etag is not None:
                 self.lost = "it was let go"
                 with suppress(ClientError, BotoCoreError):
                     self._write(0, self.etag)

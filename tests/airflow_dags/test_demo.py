@@ -1,10 +1,16 @@
 """The demo's Airflow: the right Spark, a port of its own, and no process left behind."""
 
+import json
+import os
 import signal
 import subprocess
 import sys
 import time
+from email.message import Message
 from pathlib import Path
+from urllib.error import HTTPError, URLError
+
+import pytest
 
 from airflow_dags import demo, plan
 
@@ -46,3 +52,30 @@ def test_stopping_ends_every_process_of_the_group(tmp_path):
     while is_alive(child) and time.monotonic() < end:
         time.sleep(0.01)
     assert not is_alive(child)
+
+
+@pytest.mark.parametrize(
+    ("error", "is_busy"),
+    [
+        (TimeoutError("timed out"), True),
+        (URLError(TimeoutError("timed out")), True),
+        (HTTPError("http://x", 503, "busy", Message(), None), True),
+        (HTTPError("http://x", 404, "nobody", Message(), None), False),
+        (URLError(ConnectionRefusedError()), False),  # it has ended
+    ],
+)
+def test_an_airflow_that_is_late_is_waited_for_and_one_that_ended_is_not(error, is_busy):
+    assert demo.is_busy(error) is is_busy
+
+
+def test_the_newest_tasks_last_words_are_told(tmp_path):
+    for task, word, age in (("ingest", "fine", 100), ("enrich", "enrich: model facetmill: found none", 0)):
+        log = tmp_path / f"logs/dag_id={demo.NIGHTLY}/run_id=demo__2026-01-15/task_id={task}/attempt=1.log"
+        log.parent.mkdir(parents=True)
+        log.write_text(json.dumps({"event": word}) + "\n")
+        os.utime(log, (time.time() - age,) * 2)
+
+    told = demo.last_words(tmp_path, "2026-01-15")
+
+    assert told.endswith("task_id=enrich/attempt=1.log:\nenrich: model facetmill: found none")
+    assert demo.last_words(tmp_path, "2026-01-16") == "no task ran"

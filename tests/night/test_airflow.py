@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from tests.night.conftest import DAY, ROOT, Night
 
 pytestmark = pytest.mark.airflow
 
+SMALL = ("sample.products=100", "train.loop.steps=60", "train.augment.copies=1", "enrich.chunk_pairs=100")
+"""Of a night whose enrich makes several commits."""
 COMPARED = ("predictions", "gates", "decisions", "attributes", "review_queue")
 
 
@@ -41,14 +44,14 @@ def test_a_task_that_is_killed_in_the_middle_and_tried_again_ends_in_the_same_ta
     python = ROOT / ".airflow" / "bin" / "python"
     assert python.exists(), "make airflow first"
     killed, undisturbed = Night(tmp_path / "killed"), Night(tmp_path / "undisturbed")
-    made = killed.run("enrich.chunk_pairs=200", steps=demo.PREPARED)
+    made = killed.run(*SMALL, steps=demo.PREPARED)
     assert made.returncode == 0, made.stderr[-4000:]
     shutil.copytree(killed.folder, undisturbed.folder)
     conf = tmp_path / "killed.yaml"
-    conf.write_text(yaml.safe_dump(killed.settings("enrich.chunk_pairs=200")), encoding="utf-8")
+    conf.write_text(yaml.safe_dump(killed.settings(*SMALL)), encoding="utf-8")
 
     command = [python, "-m", "airflow_dags.demo", "--conf", "conf/local.yaml", "--conf", conf, "--day", DAY]
-    command += ["--home", tmp_path / "airflow", "--night-only"]
+    command += ["--jobs", sys.prefix, "--home", tmp_path / "airflow", "--night-only"]
     airflow = subprocess.Popen(
         command, cwd=ROOT, env=os.environ | {"FACETMILL_RETRY_SECONDS": "5"}, stderr=subprocess.PIPE, text=True
     )
@@ -60,12 +63,13 @@ def test_a_task_that_is_killed_in_the_middle_and_tried_again_ends_in_the_same_ta
     for pid in victims:
         os.kill(pid, signal.SIGKILL)
     told = airflow.communicate(timeout=1800)[1]
-    again = undisturbed.run("enrich.chunk_pairs=200", steps=("--plan", "night"))
+    again = undisturbed.run(*SMALL, steps=("--plan", "night"))
 
     assert again.returncode == 0, again.stderr[-4000:]
     assert victims
     assert airflow.returncode == 0, told[-4000:]
     assert "enrich: up_for_retry" in told
     assert "enrich: success, try 2" in told
+    assert rows(table(killed, "predictions")).total() > 300
     for name in COMPARED:
         assert rows(table(killed, name)) == rows(table(undisturbed, name)), name
