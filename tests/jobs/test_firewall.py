@@ -23,6 +23,7 @@ READERS = {
     "label.py": "labels, by the firewall",
     "calibrate.py": "judges, by the firewall",
     "outcome.py": "publishes nothing over a person's word, whoever's words these were first",
+    "verify.py": "holds what is published against it",
     "auditing/draw.py": "draws pairs of which nobody says anything",
 }
 """Who reads the catalogue's values, and what for."""

@@ -147,7 +147,7 @@ def test_a_catalogue_without_seller_values_is_one_clear_error(tables, capsys):
     with pytest.raises(SystemExit, match="2"):
         run(tables)
 
-    assert "label: table catalog_attributes: found no seller's value of a defined attribute" in capsys.readouterr().err
+    assert "[label] table catalog_attributes: found no seller's value of a defined attribute" in capsys.readouterr().err
     assert not tables.exists(EXAMPLES)
 
 

@@ -188,7 +188,7 @@ def test_a_service_that_refuses_for_good_stops_the_job_and_nothing_is_postponed(
     [picture] = tables.read(PRODUCT_PICTURES).collect()
     [book] = tables.read(RUNS).collect()
     assert caught.value.code == 2
-    assert [line for line in capfd.readouterr().err.splitlines() if message in line] == [f"read_images: {message}"]
+    assert [line for line in capfd.readouterr().err.splitlines() if message in line] == [f"[read_images] {message}"]
     assert (picture.status, picture.reason) == ("unread", None)
     assert tables.read(IMAGE_TEXTS).isEmpty()
     assert (book.status, book.reason) == ("failed", message)
@@ -277,7 +277,7 @@ def test_products_that_name_no_picture_stop_the_job_unless_nothing_is_to_be_read
 
     told = capfd.readouterr().err
     assert caught.value.code == 2
-    assert "read_images: table product_pictures: found no picture of 1 products, expected at least one" in told
+    assert "[read_images] table product_pictures: found no picture of 1 products, expected at least one" in told
     assert "read_images.enabled: false answers from text alone" in told
     assert [row.status for row in tables.read(RUNS).orderBy("started_at").collect()] == ["failed", "succeeded"]
 

@@ -51,7 +51,7 @@ def test_credentials_that_are_refused_are_one_message_without_a_secret(tables, c
 
     told = capfd.readouterr()
     assert stop.value.code == 2
-    assert "ingest: S3: refused (" in told.err
+    assert "[ingest] S3: refused (" in told.err
     assert not any(secret in told.out + told.err for secret in KEY.values())
 
 
@@ -60,7 +60,7 @@ def test_a_bucket_that_is_not_there_is_named_as_the_problem(tables, conf, capfd)
         ingest.main(settings(tables, conf, warehouse="s3a://no-such-bucket/warehouse"))
 
     assert stop.value.code == 2
-    assert "ingest: S3: no such bucket" in capfd.readouterr().err
+    assert "[ingest] S3: no such bucket" in capfd.readouterr().err
 
 
 def test_a_table_that_another_run_writes_to_ends_the_job_with_its_name(tables, conf, capfd):
@@ -68,4 +68,4 @@ def test_a_table_that_another_run_writes_to_ends_the_job_with_its_name(tables, c
         ingest.main(settings(tables, conf))
 
     assert stop.value.code == 2
-    assert "ingest: lease of table products: test holds it and renewed it" in capfd.readouterr().err
+    assert "[ingest] lease of table products: test holds it and renewed it" in capfd.readouterr().err
