@@ -10,6 +10,7 @@ B products, N words, L longest span, A attributes of the product's type, U strin
 width, G definitions.
 """
 
+import copy
 import json
 import math
 from collections.abc import Sequence
@@ -24,6 +25,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
+from transformers import BertModel
 
 from extractor import span_answers, span_reading
 from extractor.boundaries import Boundaries, Part
@@ -38,7 +40,7 @@ from extractor.records import Definition, Example, Prediction
 from extractor.span_answers import Decoded, Rule
 from schemas.enums import Pictures
 
-WEIGHTS, KNOWLEDGE = "weights.safetensors", "knowledge.json"
+KNOWLEDGE = "knowledge.json"
 CHOSEN_IN = 32
 """Validation products a batch."""
 
@@ -67,19 +69,32 @@ class Config:
     """Share of word-pieces hidden from the encoder in training."""
     joint_weight: float = 0.25
     """Weight of the joint loss, which counts a product's values together, beside the independent one's 1."""
+    members: int = 1
+    """Networks that learn side by side from fresh starts of their own; their probabilities are averaged."""
     decoder: Literal["chosen", "joint", "independent"] = "chosen"
     """Whose answer counts; chosen by F1 on the validation examples, with the threshold."""
     threshold: float = 0.0
     """Least probability of an answer, where the decoder is not chosen; below it, unknown."""
 
 
+class Shares(NamedTuple):
+    """Probabilities of spans."""
+
+    joint_BNLA: Tensor
+    """That a span is in the segmentation as this attribute's value."""
+    alone_BNLA: Tensor
+    """That it is the attribute's answer, whatever other attributes answer."""
+    silent_BA: Tensor
+    """That no span answers."""
+
+
 class Network(nn.Module):
-    """The weights, from a batch to a loss or to the likeliest strings."""
+    """The weights, from a batch to a loss or to probabilities."""
 
     def __init__(self, config: Config, text: bert.Encoder, *, question_dim: int, num_named: int) -> None:
         super().__init__()
         self.config = config
-        self.encoder = text.bert
+        self.encoder = tunable(text.bert, dropout=config.dropout)
         self.mask = text.tokenizer.mask_token_id
         """The word-piece that stands for a hidden one."""
         self.shape = nn.Embedding(len(span_reading.SHAPES), 16)
@@ -134,26 +149,49 @@ class Network(nn.Module):
         joint = (semi_markov.log_partition(score_BNLA) - held_B).mean()
         return independent + self.config.joint_weight * joint
 
-    def decode(self, batch: Batch, decoder: span_answers.Decoder) -> Decoded:
-        """The two likeliest strings of each attribute."""
+    def parameter_groups(self) -> list[dict[str, Any]]:  # torch's own form
+        """The encoder's layers learn at a share of the rate, the lower the less."""
+        fresh = [weight for name, weight in self.named_parameters() if not name.startswith("encoder.")]
+        tuned = [
+            {"params": list(layer.parameters()), "lr_scale": self.config.tuned_rate * self.config.layer_decay**depth}
+            for depth, layer in enumerate(reversed(self.encoder.encoder.layer))
+        ]
+        return [{"params": fresh, "lr_scale": 1.0}, *tuned]
+
+    def shares(self, batch: Batch) -> Shares:
+        """Both readings of the scores."""
         score_BNLA, silent_BA = self.score(batch)
-        every = torch.cat([score_BNLA.flatten(1, 2), silent_BA[:, None]], dim=1).softmax(1)
-        alone_BNLA, silent_BA = every[:, :-1].view_as(score_BNLA), every[:, -1]
-        alone_BUA = _by_string(alone_BNLA, batch)
-        span_BNLA, string_BUA = alone_BNLA, alone_BUA
-        if decoder == "joint":
-            span_BNLA = semi_markov.marginals(score_BNLA)
-            string_BUA = _by_string(span_BNLA, batch)
-            string_BUA = string_BUA / string_BUA.sum(1, keepdim=True).clamp(min=1)  # said more than once: a share
-        (first_BA, second_BA), (said_BA, other_BA) = (column.unbind(1) for column in string_BUA.topk(2, dim=1))
-        return Decoded(
-            place_BA=_best_place(span_BNLA, batch, said_BA),
-            share_BA=first_BA,
-            alone_BA=alone_BUA.gather(1, said_BA[:, None])[:, 0],
-            second_place_BA=_best_place(span_BNLA, batch, other_BA),
-            second_share_BA=second_BA,
-            silent_BA=silent_BA,
-        )
+        every_BSA = torch.cat([score_BNLA.flatten(1, 2), silent_BA[:, None]], dim=1).softmax(1)
+        return Shares(semi_markov.marginals(score_BNLA), every_BSA[:, :-1].view_as(score_BNLA), every_BSA[:, -1])
+
+
+def tunable(published: BertModel, *, dropout: float) -> BertModel:
+    """A copy of an encoder that learns, but for its embeddings: AdamW over millions of unused rows doubles a step."""
+    encoder = copy.deepcopy(published)
+    encoder.requires_grad_(True)
+    encoder.embeddings.requires_grad_(False)
+    for layer in encoder.modules():
+        if isinstance(layer, nn.Dropout):
+            layer.p = dropout
+    return encoder
+
+
+def decode(shares: Shares, batch: Batch, decoder: span_answers.Decoder) -> Decoded:
+    """The two likeliest strings of each attribute."""
+    alone_BUA = _by_string(shares.alone_BNLA, batch)
+    share_BNLA, string_BUA = shares.alone_BNLA, alone_BUA
+    if decoder == "joint":
+        share_BNLA, string_BUA = shares.joint_BNLA, _by_string(shares.joint_BNLA, batch)
+        string_BUA = string_BUA / string_BUA.sum(1, keepdim=True).clamp(min=1)  # values said twice: their shares
+    (first_BA, second_BA), (said_BA, other_BA) = (column.unbind(1) for column in string_BUA.topk(2, dim=1))
+    return Decoded(
+        place_BA=_best_place(share_BNLA, batch, said_BA),
+        share_BA=first_BA,
+        alone_BA=alone_BUA.gather(1, said_BA[:, None])[:, 0],
+        second_place_BA=_best_place(share_BNLA, batch, other_BA),
+        second_share_BA=second_BA,
+        silent_BA=shares.silent_BA,
+    )
 
 
 def _of_spans(value_BUA: Tensor, string_BNL: Tensor) -> Tensor:
@@ -192,12 +230,11 @@ class Model:
         self.text, self.words = text, words
         self.counted = counted
         self.rule = Rule() if config.decoder == "chosen" else Rule(decoder=config.decoder, threshold=config.threshold)
-        text.bert.requires_grad_(True)
-        text.bert.embeddings.requires_grad_(False)  # AdamW over millions of unused rows doubles the time of a step
-        for layer in text.bert.modules():
-            if isinstance(layer, nn.Dropout):
-                layer.p = config.dropout
-        self.network = Network(config, text, question_dim=2 * words.dim, num_named=len(counted.names))
+        self.members = [
+            Network(config, text, question_dim=2 * words.dim, num_named=len(counted.names))
+            for _ in range(config.members)
+        ]
+        self.networks = nn.ModuleList(self.members)
         self._take(knowledge)
 
     def _take(self, knowledge: Knowledge) -> None:
@@ -212,8 +249,9 @@ class Model:
         types = torch.from_numpy(self.words.vectors([given.product_type for given in definitions]))
         question_GQ = F.normalize(torch.stack([questions, types], dim=1), dim=-1).flatten(1)
         name_G = torch.tensor([number.get(given.attribute, 0) for given in definitions], dtype=torch.long)
-        self.network.question_GQ = nn.Buffer((question_GQ * math.sqrt(self.words.dim)).to(self._device))
-        self.network.name_G = nn.Buffer(name_G.to(self._device))
+        for network in self.members:
+            network.question_GQ = nn.Buffer((question_GQ * math.sqrt(self.words.dim)).to(self._device))
+            network.name_G = nn.Buffer(name_G.to(self._device))
 
     @classmethod
     def create(cls, config: Config, knowledge: Knowledge, examples: Sequence[Example], *, seed: int) -> Self:
@@ -230,7 +268,7 @@ class Model:
     @property
     def module(self) -> nn.Module:
         """The weights."""
-        return self.network
+        return self.networks
 
     def encode(self, examples: Sequence[Example]) -> list[Encoded]:
         """Products as arrays with their answers; an answer that no span spells teaches that none answers."""
@@ -241,25 +279,25 @@ class Model:
         return collate(encoded, self.main_only, self.closed)
 
     def loss(self, batch: Batch) -> Tensor:
-        """The mean loss of a batch."""
-        return self.network.loss(batch.to(self._device))
+        """The mean loss of a batch, summed over the members: each learns as it would alone."""
+        batch = batch.to(self._device)
+        return torch.stack([network.loss(batch) for network in self.members]).sum()
+
+    def shares(self, batch: Batch) -> Shares:
+        """Probabilities, averaged over the members."""
+        found = [network.shares(batch) for network in self.members]
+        return Shares(*(torch.stack(column).mean(0) for column in zip(*found, strict=True)))
 
     def parameter_groups(self) -> list[dict[str, Any]]:  # torch's own form
-        """The encoder's layers learn at a share of the rate, the lower the less."""
-        fresh = [weight for name, weight in self.network.named_parameters() if not name.startswith("encoder.")]
-        layers = list(self.network.encoder.encoder.layer)
-        scales = [self.config.tuned_rate * self.config.layer_decay**depth for depth in reversed(range(len(layers)))]
-        tuned = [
-            {"params": list(layer.parameters()), "lr_scale": scale} for layer, scale in zip(layers, scales, strict=True)
-        ]
-        return [{"params": fresh, "lr_scale": 1.0}, *tuned]
+        """Those of every member."""
+        return [group for network in self.members for group in network.parameter_groups()]
 
     @torch.inference_mode()
     def settle(self, validation: Sequence[Example]) -> None:
         """Choose decoder and threshold on examples that taught nothing."""
         if self.config.decoder != "chosen" or not any(example.asked for example in validation):
             return
-        self.network.train(False)
+        self.networks.train(False)
         encoded = self.encode(validation)
         judged = {decoder: self._judge(encoded, decoder) for decoder in span_answers.DECODERS}
         num_answers = sum(question.answer is not None for example in validation for question in example.asked)
@@ -269,7 +307,7 @@ class Model:
         right, alone = [], []
         for start in range(0, len(encoded), CHOSEN_IN):
             batch = self.collate(encoded[start : start + CHOSEN_IN]).to(self._device)
-            decoded = self.network.decode(batch, decoder)
+            decoded = decode(self.shares(batch), batch, decoder)
             right_BNLA = _of_spans(batch.right_BUA, batch.string_BNL) & ~batch.absent_BNLA
             right_BA = right_BNLA.flatten(1, 2).gather(1, decoded.place_BA[:, None])[:, 0]
             right.append(right_BA[batch.asked_BA].cpu().numpy())
@@ -281,16 +319,19 @@ class Model:
         """One prediction a question; the examples are one batch."""
         if not any(example.asked for example in examples):
             return []
-        self.network.train(False)
+        self.networks.train(False)
         products = self.reader.read(examples, learning=False)
         batch = self.collate([product.encoded for product in products]).to(self._device)
-        decoded = self.network.decode(batch, self.rule.decoder)
+        decoded = decode(self.shares(batch), batch, self.rule.decoder)
         return list(span_answers.predictions(examples, products, decoded, self.rule, self.reader))
 
     def save(self, folder: Path) -> None:
         """Weights, knowledge and what was counted as safetensors and JSON."""
         folder.mkdir(parents=True, exist_ok=True)
-        save_file({name: part.contiguous() for name, part in self.network.state_dict().items()}, folder / WEIGHTS)
+        for number, network in enumerate(self.members):
+            save_file(
+                {name: part.contiguous() for name, part in network.state_dict().items()}, _weights(folder, number)
+            )
         content = {
             "knowledge": write_knowledge(self.knowledge),
             "counted": COUNTED.dump_python(self.counted, mode="json"),
@@ -303,7 +344,8 @@ class Model:
     @classmethod
     def load(cls, folder: Path, config: Config, *, device: torch.device) -> Self:
         """The model that `save` wrote, on a device."""
-        missing = [name for name in (WEIGHTS, KNOWLEDGE) if not (folder / name).is_file()]
+        wanted = [folder / KNOWLEDGE, *(_weights(folder, number) for number in range(config.members))]
+        missing = [file.name for file in wanted if not file.is_file()]
         if missing:
             raise ModelError(str(folder), f"no {missing[0]}", "the files of a span model")
         content = json.loads((folder / KNOWLEDGE).read_text(encoding="utf-8"))
@@ -312,20 +354,27 @@ class Model:
         )
         try:
             counted, rule = COUNTED.validate_python(content["counted"]), RULE.validate_python(content["rule"])
-            model = cls(config, read_knowledge(content["knowledge"]), text, words, counted)
-            model.network.load_state_dict(load_file(folder / WEIGHTS))
-        except (RuntimeError, SafetensorError, ValidationError) as error:
-            raise ModelError(
-                str(folder / WEIGHTS), error, "the weights of these settings and this knowledge"
-            ) from error
+        except ValidationError as error:
+            raise ModelError(str(folder / KNOWLEDGE), error, "what `save` wrote") from error
+        model = cls(config, read_knowledge(content["knowledge"]), text, words, counted)
+        for number, network in enumerate(model.members):
+            file = _weights(folder, number)
+            try:
+                network.load_state_dict(load_file(file))
+            except (RuntimeError, SafetensorError) as error:
+                raise ModelError(str(file), error, "the weights of these settings and this knowledge") from error
         model.rule = rule
-        model.network.to(device).train(False)
+        model.networks.to(device).train(False)
         words.to(device)
         return model
 
     @property
     def _device(self) -> torch.device:
-        return self.network.question_GQ.device
+        return self.members[0].question_GQ.device
+
+
+def _weights(folder: Path, member: int) -> Path:
+    return folder / f"member-{member}.safetensors"
 
 
 COUNTED, RULE = TypeAdapter(Counted), TypeAdapter(Rule)

@@ -15,6 +15,7 @@ from extractor.records import Example, Question
 from extractor.span_answers import Decoder, Judged, Rule
 from schemas.enums import State, Support
 from tests.extractor import reference, tiny_pam, tiny_spans
+from tests.extractor.same import assert_same
 
 EXAMPLES = tiny_pam.products(48)
 
@@ -63,10 +64,10 @@ def test_what_is_printed_nowhere_is_unknown(independent):
 
 def test_the_loss_is_that_of_plain_loops():
     model = tiny_spans.model(EXAMPLES)
-    model.network.train(False)
+    model.networks.train(False)
     batch = model.collate(model.encode(EXAMPLES[:5]))
     with torch.no_grad():
-        score, silent = model.network.score(batch)
+        score, silent = model.members[0].score(batch)
 
     expected = reference.span_loss(score.double(), silent.double(), batch, joint_weight=model.config.joint_weight)
 
@@ -79,8 +80,8 @@ def test_equal_strings_add_up_and_shares_of_the_independent_decoder_make_one(lea
     batch = learnt.collate([product.encoded])
 
     with torch.inference_mode():
-        decoded = learnt.network.decode(batch, "independent")
-        score, silent = learnt.network.score(batch)
+        decoded = spans.decode(learnt.shares(batch), batch, "independent")
+        score, silent = learnt.members[0].score(batch)
 
     every = torch.cat([score[0].flatten(0, 1), silent], dim=0).softmax(0)
     by, first, second = range(3)
@@ -90,6 +91,21 @@ def test_equal_strings_add_up_and_shares_of_the_independent_decoder_make_one(lea
     assert len(alone) == 5  # six spans, two of them equal
     assert decoded.share_BA[0, brand] >= twice - 1e-6
     assert every.sum(0).tolist() == pytest.approx([1.0] * 3)
+
+
+def test_members_differ_and_their_probabilities_are_averaged(tmp_path):
+    model = tiny_spans.model(EXAMPLES, members=2)
+    model.networks.train(False)
+    batch = model.collate(model.encode(EXAMPLES[:3]))
+
+    with torch.inference_mode():
+        shares, (one, other) = model.shares(batch), [network.shares(batch) for network in model.members]
+    model.save(tmp_path)
+    again = spans.Model.load(tmp_path, model.config, device=torch.device("cpu"))
+
+    assert not torch.allclose(one.alone_BNLA, other.alone_BNLA)
+    torch.testing.assert_close(shares.alone_BNLA, (one.alone_BNLA + other.alone_BNLA) / 2)
+    assert_same(again.predict(EXAMPLES[:3]), model.predict(EXAMPLES[:3]))
 
 
 def test_a_threshold_makes_unsure_answers_unknown(independent):
