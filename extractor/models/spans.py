@@ -64,7 +64,7 @@ class Config:
     width: int = 192
     """Width of an attribute's vector and of the span network."""
     dropout: float = 0.1
-    """Share of activations dropped in training, in the encoder too."""
+    """Share of activations dropped in training, behind the encoder, which keeps its own."""
     masked: float = 0.0
     """Share of word-pieces hidden from the encoder in training."""
     joint_weight: float = 0.25
@@ -94,7 +94,7 @@ class Network(nn.Module):
     def __init__(self, config: Config, text: bert.Encoder, *, question_dim: int, num_named: int) -> None:
         super().__init__()
         self.config = config
-        self.encoder = tunable(text.bert, dropout=config.dropout)
+        self.encoder = tunable(text.bert)
         self.mask = text.tokenizer.mask_token_id
         """The word-piece that stands for a hidden one."""
         self.shape = nn.Embedding(len(span_reading.SHAPES), 16)
@@ -165,14 +165,11 @@ class Network(nn.Module):
         return Shares(semi_markov.marginals(score_BNLA), every_BSA[:, :-1].view_as(score_BNLA), every_BSA[:, -1])
 
 
-def tunable(published: BertModel, *, dropout: float) -> BertModel:
+def tunable(published: BertModel) -> BertModel:
     """A copy of an encoder that learns, but for its embeddings: AdamW over millions of unused rows doubles a step."""
     encoder = copy.deepcopy(published)
     encoder.requires_grad_(True)
     encoder.embeddings.requires_grad_(False)
-    for layer in encoder.modules():
-        if isinstance(layer, nn.Dropout):
-            layer.p = dropout
     return encoder
 
 
