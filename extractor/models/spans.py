@@ -360,7 +360,8 @@ class Model:
                 network.load_state_dict(load_file(file))
             except (RuntimeError, SafetensorError) as error:
                 raise ModelError(str(file), error, "the weights of these settings and this knowledge") from error
-        model.rule = rule
+        if config.decoder == "chosen":
+            model.rule = rule
         model.networks.to(device).train(False)
         words.to(device)
         return model
