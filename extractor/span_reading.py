@@ -122,9 +122,9 @@ class Reader:
         right = [
             (number[string], place)
             for place, attribute in enumerate(attributes)
-            for string in _meaning(answers.get(attribute), options[place]) & number.keys()
+            for string in sorted(_meaning(answers.get(attribute), options[place]) & number.keys())
         ]
-        known = [s for s in read.strings if s in self.dictionary.values or any(s in own for own in options)]
+        known = [s for s in read.strings if s in self.dictionary.values or any(s in spelt for spelt in options)]
         own = {attribute: string_of(answer) for attribute, answer in answers.items() if answer} if learning else None
         encoded = Encoded(
             pieces=read.pieces,
@@ -135,7 +135,9 @@ class Reader:
             groups=np.array(list(attributes.values()), np.int64),
             known=np.array([number[string] for string in known], np.int64),
             features=self.dictionary.features(example.product_type, list(attributes), known, own),
-            spelt=np.array([[s in own for own in options] for s in known], np.bool_).reshape(len(known), len(options)),
+            spelt=np.array([s in spelt for s in known for spelt in options], np.bool_).reshape(
+                len(known), len(options)
+            ),
             asked=np.array([attribute in answers for attribute in attributes], np.bool_),
             right=np.array(right, np.int64).reshape(len(right), 2),
             apart=_apart(read.string, right, len(attributes)),
