@@ -89,7 +89,7 @@ def _prediction(
         answered,
         state=State.VALUE,
         value=value,
-        score=share,
+        score=(share + alone) / 2,  # two readings of one page: where they agree they are more often right
         num_words=len(found),
         runner_up=other if second > silent else UNKNOWN_WORD,
         margin=max(0.0, share - max(second, silent)),

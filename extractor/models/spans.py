@@ -53,7 +53,7 @@ class Config:
     """What is read of a product, and how long spans are."""
     text: bert.Config = field(default_factory=lambda: bert.Config(layers=6, max_pieces=256))
     """What reads a page; it is fine-tuned but for its word-piece table."""
-    tuned_rate: float = 0.2
+    tuned_rate: float = 0.667
     """Share of the learning rate at which the encoder's last layer learns."""
     layer_decay: float = 0.9
     """What is left of that share a layer further down (Howard and Ruder, ACL 2018)."""
