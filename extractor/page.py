@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from extractor import text
-from extractor.records import Box, Evidence, Example
+from extractor.records import Box, Evidence, Example, Picture
 from schemas.enums import Source
 
 RANK = {Source.TITLE: 0, Source.BULLET: 1, Source.OCR: 2, Source.VOCABULARY: 3}
@@ -56,8 +56,11 @@ class Spoken(NamedTuple):
     """Its number in the vocabulary; None for what only the page holds."""
 
 
-def read(example: Example, *, max_text: int, max_ocr: int) -> Page:
-    """Cut a product into words: the first `max_text` of title and bullets, the first `max_ocr` of its pictures."""
+def read(example: Example, *, max_text: int, max_ocr: int, by_line: bool = False) -> Page:
+    """Cut a product into words: the first `max_text` of title and bullets, the first `max_ocr` of its pictures.
+
+    A picture's words come as the OCR engine gave them, or line by line as their boxes lie (`by_line`).
+    """
     fields: list[tuple[Slot, ...]] = []
     left = max_text
     for number, content in enumerate((example.title or "", *example.bullets)):
@@ -72,17 +75,31 @@ def read(example: Example, *, max_text: int, max_ocr: int) -> Page:
             )
         )
         left -= len(words)
-    ocr = _ocr_slots(example)
+    ocr = _ocr_slots(example, by_line=by_line)
     return Page(fields=tuple(fields), ocr=tuple(slot for slot, _ in zip(ocr, range(max_ocr), strict=False)))
 
 
-def _ocr_slots(example: Example) -> Iterator[Slot]:
+def reading_order(picture: Picture) -> list[int]:
+    """The indices of a picture's words line by line: a word whose middle stands within a line's first word joins it."""
+    boxes = [token.box for token in picture.tokens]
+    lines: list[list[int]] = []
+    for index in sorted(range(len(boxes)), key=lambda index: (boxes[index].y1 + boxes[index].y2, boxes[index].x1)):
+        middle = (boxes[index].y1 + boxes[index].y2) / 2
+        if lines and boxes[lines[-1][0]].y1 <= middle <= boxes[lines[-1][0]].y2:
+            lines[-1].append(index)
+        else:
+            lines.append([index])
+    return [index for line in lines for index in sorted(line, key=lambda index: boxes[index].x1)]
+
+
+def _ocr_slots(example: Example, *, by_line: bool) -> Iterator[Slot]:
     """Words of the OCR tokens, in page and reading order; the words of one token share its box."""
     # Counted among the readable: where picture 0 is broken, the next one is the main one.
     for number, picture in enumerate(example.pictures):
         tallest = max((token.box.y2 - token.box.y1 for token in picture.tokens), default=0.0)
         first = True
-        for index, token in enumerate(picture.tokens):
+        for index in reading_order(picture) if by_line else range(len(picture.tokens)):
+            token = picture.tokens[index]
             for word in text.words(token.text):
                 yield Slot(
                     word.key,

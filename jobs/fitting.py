@@ -18,7 +18,7 @@ from pydantic import TypeAdapter
 
 from extractor import augment, checkpoint, components, training
 from extractor.errors import ModelError
-from extractor.models.base import Model, Pretrainable, Trainable
+from extractor.models.base import Model, Pretrainable, Settling, Trainable
 from extractor.records import DEFINITIONS, Definition, Example
 from jobs import config, lessons, progress
 from schemas.enums import Split
@@ -46,7 +46,10 @@ def alone(
     """Fit here; the model is left with its final weights."""
     train = augment.augmented(material.taught[Split.TRAIN], material.definitions, conf.augment, seed=conf.loop.seed)
     validation = material.taught[Split.VALIDATION]
-    return training.fit(model, train, validation, conf.loop, folder=folder / STATE, report=teller(say))
+    fitted = training.fit(model, train, validation, conf.loop, folder=folder / STATE, report=teller(say))
+    if settles(model):
+        model.settle(validation)
+    return fitted
 
 
 def together(material: Material, conf: config.Train, folder: Path) -> training.Fitted:
@@ -96,6 +99,11 @@ def save(folder: Path, model: Model, card: checkpoint.Card) -> None:
 def learns(model: Model) -> TypeGuard[Trainable]:
     """Whether there are weights to fit; Word Matching only counts."""
     return hasattr(model, "loss")
+
+
+def settles(model: Trainable) -> TypeGuard[Settling]:
+    """Whether something is chosen on the validation examples when the weights are fitted."""
+    return hasattr(model, "settle")
 
 
 def pretrains(model: Model) -> TypeGuard[Pretrainable]:

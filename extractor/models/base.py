@@ -83,6 +83,13 @@ class Trainable(Model, Protocol):
         """Optimiser groups with `params` and `lr_scale`, the share of the base learning rate."""
 
 
+class Settling(Trainable, Protocol):
+    """A model that chooses something once its weights are fitted."""
+
+    def settle(self, validation: Sequence[Example]) -> None:
+        """Choose on examples that taught nothing; without any, what its settings say stays."""
+
+
 class Pretrainable(Trainable, Protocol):
     """A model whose weights may first learn other tasks (extractor/pretraining.py)."""
 

@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple, Self
 import torch
 from pydantic import TypeAdapter, ValidationError
 
-from extractor import text
+from extractor import page, text
 from extractor.errors import ModelError
 from extractor.evidence import replay, sources
 from extractor.models.base import Knowledge
@@ -299,21 +299,8 @@ def _run(content: str, place: Evidence) -> Run:
 
 def _printed(picture: Picture) -> Run:
     runs = []
-    for index in reading_order(picture):
+    for index in page.reading_order(picture):
         token = picture.tokens[index]
         place = Evidence(word="", source=Source.OCR, image_hash=picture.image_hash, token_index=index, box=token.box)
         runs.append(_run(token.text, place))
     return Run(tuple(key for run in runs for key in run.keys), tuple(word for run in runs for word in run.evidence))
-
-
-def reading_order(picture: Picture) -> list[int]:
-    """The indices of a picture's words line by line: a word whose middle stands within a line's first word joins it."""
-    boxes = [token.box for token in picture.tokens]
-    lines: list[list[int]] = []
-    for index in sorted(range(len(boxes)), key=lambda index: (boxes[index].y1 + boxes[index].y2, boxes[index].x1)):
-        middle = (boxes[index].y1 + boxes[index].y2) / 2
-        if lines and boxes[lines[-1][0]].y1 <= middle <= boxes[lines[-1][0]].y2:
-            lines[-1].append(index)
-        else:
-            lines.append([index])
-    return [index for line in lines for index in sorted(line, key=lambda index: boxes[index].x1)]

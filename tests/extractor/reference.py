@@ -8,6 +8,7 @@ from torch import Tensor
 
 from extractor.answers import Decoded
 from extractor.models.pam import Network
+from extractor.nn import span_inputs
 from extractor.nn.allowed import forbidden
 from extractor.nn.inputs import EOS, NUM_SPECIAL, UNKNOWN, Batch
 from extractor.nn.transformer import written_visible
@@ -184,3 +185,28 @@ def all_visible(absent_BS: Tensor, num_questions: int, step: int) -> Tensor:
     read_BSS = (~absent_BS)[:, None].expand(-1, num_all - num_R, -1)
     read_BSS = torch.cat([read_BSS, torch.zeros(num_B, num_all - num_R, num_R, dtype=torch.bool)], dim=-1)
     return torch.cat([read_BSS[:, None], written_B1RS], dim=2)
+
+
+def span_loss(score_BNLA: Tensor, silent_BA: Tensor, batch: span_inputs.Batch, *, joint_weight: float) -> float:
+    """The span model's loss: one product, one question, one span after the other."""
+    questions, products = [], []
+    num_B, num_N, num_L, num_A = score_BNLA.shape
+    places = [(start, length) for start in range(num_N) for length in range(num_L)]
+    for b in range(num_B):
+        held = 0.0
+        for a in range(num_A):
+            weight = {place: math.exp(score_BNLA[b, *place, a]) for place in places}
+            strings = {place: int(batch.string_BNL[b, *place]) for place in places}
+            right = sum(weight[place] for place in places if batch.right_BUA[b, strings[place], a])
+            none = math.exp(silent_BA[b, a])
+            if batch.asked_BA[b, a]:
+                questions.append(math.log(sum(weight.values()) + none) - math.log(right or none))
+            if right and batch.apart_BA[b, a]:
+                held += math.log(right)
+        sums = [1.0]  # over the segmentations of the first 0, 1, .. words
+        for end in range(1, num_N + 1):
+            last = (length for length in range(num_L) if end - length - 1 >= 0)
+            ends = (sums[end - n - 1] * score_BNLA[b, end - n - 1, n].exp().sum().item() for n in last)
+            sums.append(sums[-1] + sum(ends))
+        products.append(math.log(sums[-1]) - held)
+    return sum(questions) / len(questions) + joint_weight * sum(products) / len(products)

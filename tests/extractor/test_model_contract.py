@@ -9,11 +9,11 @@ import torch
 
 from extractor.errors import ModelError
 from extractor.evidence import replay, sources
-from extractor.models import mxt, pam, word_matching
+from extractor.models import mxt, pam, spans, word_matching
 from extractor.records import Definition, Example, Question
 from extractor.vocabulary import closed
 from schemas.enums import State
-from tests.extractor import tiny_mxt, tiny_pam
+from tests.extractor import tiny_mxt, tiny_pam, tiny_spans
 from tests.extractor.same import assert_same
 
 EXAMPLES = tiny_mxt.products(40)
@@ -21,6 +21,8 @@ CONFIGS = {
     "pam": tiny_pam.config(),
     "mxt": tiny_mxt.config(),
     "mxt, question in the decoder": tiny_mxt.config(attribute_in="decoder"),
+    "spans, joint": tiny_spans.config(decoder="joint"),
+    "spans, independent": tiny_spans.config(decoder="independent"),
     "word matching": word_matching.Config(
         order="longest",
         sources=("title", "bullets", "ocr"),
@@ -30,7 +32,12 @@ CONFIGS = {
         prior_weight=2.0,
     ),
 }
-KINDS: dict[str, Any] = {"pam": pam.Model, "word matching": word_matching.Model}  # the models' classes
+KINDS: dict[str, Any] = {  # the models' classes
+    "pam": pam.Model,
+    "spans, joint": spans.Model,
+    "spans, independent": spans.Model,
+    "word matching": word_matching.Model,
+}
 LEARNING = [name for name in CONFIGS if name != "word matching"]
 
 

@@ -9,7 +9,8 @@ import torch
 from extractor.errors import ModelError
 from extractor.evidence import replay, sources
 from extractor.models.base import Knowledge
-from extractor.models.word_matching import Config, Model, Stop, reading_order
+from extractor.models.word_matching import Config, Model, Stop
+from extractor.page import reading_order
 from extractor.records import Box, Definition, Example, Picture, Question, Token
 from schemas.enums import Pictures, Source, State, Support
 

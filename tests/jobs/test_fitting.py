@@ -1,0 +1,61 @@
+"""Fitting in this process: what happens once the weights are fitted."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from extractor import augment
+from extractor.span_answers import Rule
+from extractor.training import Config as Loop
+from jobs import fitting
+from jobs.config import Train
+from schemas.enums import Split
+from tests.extractor import tiny_pam, tiny_spans
+
+EXAMPLES = tiny_pam.products(20)
+LOOP: dict[str, Any] = {  # fields of Loop
+    "steps": 2,
+    "batch_products": 8,
+    "lr": 1e-3,
+    "betas": (0.9, 0.98),
+    "weight_decay": 0.01,
+    "warmup_share": 0.0,
+    "final_lr_share": 0.0,
+    "lr_drops": (),
+    "clip": 1.0,
+    "seed": 0,
+    "balance": 1.0,
+    "balance_over": "types",
+    "pictured": 0.0,
+    "evaluate_every": 2,
+    "patience": 0,
+    "keep": "last",
+    "checkpoint_every": 100,
+    "max_seconds": 0.0,
+    "device": "cpu",
+    "bf16": False,
+    "threads": 1,
+    "num_workers": 0,
+    "keep_encoded": True,
+}
+
+
+@pytest.mark.parametrize(("validation", "settled"), [(EXAMPLES[12:], True), ([], False)])
+def test_a_model_that_settles_does_so_on_the_validation_examples(tmp_path: Path, validation, settled):
+    model = tiny_spans.model(EXAMPLES[:12], decoder="chosen")
+    model.rule = unsettled = Rule(threshold=2.0)
+    taught = {Split.TRAIN: EXAMPLES[:12], Split.VALIDATION: validation}
+    conf = Train(
+        name="spans",
+        folder=str(tmp_path),
+        promote=False,
+        start_from="",
+        processes=1,
+        augment=augment.Config(),
+        loop=Loop(**LOOP),
+    )
+
+    fitting.alone(model, fitting.Material({}, taught, tiny_pam.definitions()), conf, tmp_path, lambda _: None)
+
+    assert (model.rule != unsettled) == settled
