@@ -4,9 +4,10 @@
     python -m benchmarks.kill_points --jobs enrich publish --moments during --at-once 2
 
 A night of Word Matching on a small catalogue of readings runs once undisturbed, job by job, and lists its writes. Then,
-for each job, each write and each moment (before it, in the middle of it, after it), the job is run on a copy of the
-warehouse as it was before that job, dies there with all of its processes (benchmarks/dying.py), is started again, and
-what it leaves is compared row by row with what the undisturbed job left: rows lost, rows double, answers kept.
+for each job, each write and each moment (before the first, in the middle of each, after each), the job is run on a copy
+of the warehouse as it was before that job, dies there with all of its processes (benchmarks/dying.py), is started again,
+and what it leaves is compared row by row with what the undisturbed job left: rows lost, rows double, answers kept. Just
+before a write is just after the one before it.
 """
 
 import argparse
@@ -29,7 +30,7 @@ from typing import Any, NamedTuple
 from deltalake import DeltaTable
 
 from benchmarks import same_tables
-from benchmarks.dying import MOMENTS
+from benchmarks.dying import BEFORE, MOMENTS
 from schemas.catalogue import WAREHOUSE
 
 JOBS = ("ingest", "label", "train", "enrich", "calibrate", "publish", "verify", "maintain")
@@ -139,7 +140,8 @@ class Night:
             print(f"{job}: {listed.read_text()}", flush=True)
             if job in jobs:
                 for number, write in enumerate(json.loads(listed.read_text())):
-                    yield from (Point(job, number, write, moment) for moment in moments)
+                    at = [moment for moment in moments if moment != BEFORE or number == 0]
+                    yield from (Point(job, number, write, moment) for moment in at)
 
     def trial(self, point: Point) -> dict[str, Any]:
         """Kill, start again, compare."""
