@@ -5,8 +5,8 @@
 
 A night of Word Matching on a small catalogue of readings runs once undisturbed, job by job, and lists its writes. Then,
 for each job, each write and each moment (before the first, in the middle of each, after each), the job is run on a copy
-of the warehouse as it was before that job, dies there with all of its processes (benchmarks/dying.py), is started again,
-and what it leaves is compared row by row with what the undisturbed job left: rows lost, rows double, answers kept. Just
+of the warehouse as it was before that job, dies there with all its processes (benchmarks/dying.py), is started again, and
+what it leaves is compared row by row with what the undisturbed job left: rows lost, rows double, answers kept. Just
 before a write is just after the one before it.
 """
 
@@ -75,7 +75,7 @@ def main() -> None:
     bad = [row for row in rows if row["lost"] or row["double"] or row["problem"]]
     found = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "data": f"{asked.products} drawn products as readings, Word Matching, seven chunks or so",
+        "data": f"{asked.products} drawn products as readings, Word Matching, five chunks or so",
         "points": len(rows),
         "differ": len(bad),
         "seconds": round(time.monotonic() - began),
@@ -117,12 +117,12 @@ class Night:
             "registry.tracking_uri": f"sqlite:///{home}/mlflow.db",
             "registry.artifacts": home / "mlflow",
             "model.name": "word_matching",
-            "enrich.chunk_pairs": 50,
+            "enrich.chunk_pairs": 80,
             "calibrate.min_judged": 2,
             "calibrate.prior_strength": 1.0,
         }
         flags = [part for key, value in own.items() for part in ("--set", f"{key}={value}")]
-        return ["--conf", "conf/local.yaml", "--day", DAY, *flags]
+        return ["--conf", "conf/local.yaml", "--conf", "conf/test.yaml", "--day", DAY, *flags]
 
     def play(self, jobs: Sequence[str], moments: Sequence[str]) -> Iterator[Point]:
         """Run the jobs one after another; the points at which some of them can be killed."""
