@@ -5,8 +5,8 @@
 
 A night of Word Matching on a small catalogue of readings runs once undisturbed, job by job, and lists its writes. Then,
 for each job, each write and each moment (before the first, in the middle of each, after each), the job is run on a copy
-of the warehouse as it was before that job, dies there with all its processes (benchmarks/dying.py), is started again, and
-what it leaves is compared row by row with what the undisturbed job left: rows lost, rows double, answers kept. Just
+of the warehouse as it was before that job, dies there with all its processes (benchmarks/dying.py), is started again,
+and what it leaves is compared row by row with what the undisturbed job left: rows lost, rows double, answers kept. Just
 before a write is just after the one before it.
 """
 
