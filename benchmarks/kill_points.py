@@ -1,7 +1,7 @@
 """Kill every job of a night at each of its writes, start it again, and hold the tables against an undisturbed night.
 
     python -m benchmarks.kill_points --out benchmarks/results/kill_points.json
-    python -m benchmarks.kill_points --jobs enrich publish --moments during --at-once 2
+    python -m benchmarks.kill_points --jobs enrich publish --moments during
 
 A night of Word Matching on a small catalogue of readings runs once undisturbed, job by job, and lists its writes. Then,
 for each job, each write and each moment (before the first, in the middle of each, after each), the job is run on a copy
@@ -17,19 +17,19 @@ import platform
 import shutil
 import signal
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from deltalake import DeltaTable
 
-from benchmarks import same_tables
+from benchmarks import dying, same_tables
 from benchmarks.dying import BEFORE, MOMENTS
 from schemas.catalogue import WAREHOUSE
 
@@ -59,19 +59,19 @@ def main() -> None:
     parser.add_argument("--jobs", nargs="+", choices=JOBS, default=list(JOBS))
     parser.add_argument("--moments", nargs="+", choices=MOMENTS, default=list(MOMENTS))
     parser.add_argument("--products", type=int, default=60)
-    parser.add_argument("--at-once", type=int, default=1, help="nights that run side by side")
     parser.add_argument("--out", type=Path, default=None, help="JSON file of the matrix")
     asked = parser.parse_args()
+    for job in ("sample", *JOBS):
+        import_module(f"jobs.{job}")
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         night = Night(Path(folder), asked.products)
         points = list(night.play(asked.jobs, asked.moments))
         print(f"{len(points)} points", flush=True)
-        with ThreadPoolExecutor(asked.at_once) as pool:
-            rows = []
-            for row in pool.map(night.trial, points):
-                rows.append(row)
-                print(json.dumps(row), flush=True)
+        rows = []
+        for point in points:
+            rows.append(night.trial(point))
+            print(json.dumps(rows[-1]), flush=True)
     bad = [row for row in rows if row["lost"] or row["double"] or row["problem"]]
     found = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
@@ -135,7 +135,7 @@ class Night:
                 home.mkdir()
                 (self.folder / f"before-{job}").mkdir()
             listed = self.folder / f"{job}.json"
-            run(job, self.argv(home), "--writes", str(listed))
+            run(job, self.argv(home), writes=listed)
             self.known[job] = contents(home / "warehouse")
             print(f"{job}: {listed.read_text()}", flush=True)
             if job in jobs:
@@ -149,14 +149,14 @@ class Night:
             home = Path(folder) / "home"
             shutil.copytree(self.folder / f"before-{point.job}", home)
             relocate(home, self.folder / "home")
-            killed = run(point.job, self.argv(home), "--at", f"{point.number}:{point.moment}", may_die=True)
+            killed = run(point.job, self.argv(home), at=f"{point.number}:{point.moment}", may_die=True)
             calls = answers(home / "warehouse")
             again = run(point.job, self.argv(home), may_die=True)
             found, wanted = contents(home / "warehouse"), self.known[point.job]
         lost = {name: sum((rows - found.get(name, Counter())).values()) for name, rows in wanted.items()}
         double = {name: sum((rows - wanted.get(name, Counter())).values()) for name, rows in found.items()}
-        problem = "" if killed.returncode == -signal.SIGKILL else f"was to die, ended with {killed.returncode}"
-        problem = problem if again.returncode == 0 else f"did not go on: {again.stderr[-300:]}"
+        problem = "" if killed.code == -signal.SIGKILL else f"was to die, ended with {killed.code}"
+        problem = problem if again.code == 0 else f"did not go on: {again.told[-300:]}"
         return point._asdict() | {
             "answers_kept": calls,
             "lost": {name: num for name, num in lost.items() if num},
@@ -165,12 +165,39 @@ class Night:
         }
 
 
-def run(job: str, argv: Sequence[str], *options: str, may_die: bool = False) -> subprocess.CompletedProcess[str]:
-    """One job in a process group of its own."""
-    command = [sys.executable, "-m", "benchmarks.dying", *options, job, *argv]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, start_new_session=True)  # noqa: S603  # our own
-    if done.returncode and not may_die:
-        raise SystemExit(f"{job} ended with {done.returncode}: {done.stderr[-3000:]}")
+class Done(NamedTuple):
+    """A process that has ended."""
+
+    code: int
+    """Its exit code, or the signal that killed it as a negative number."""
+    told: str
+    """What it said."""
+
+
+def run(job: str, argv: Sequence[str], *, may_die: bool = False, **options: Any) -> Done:
+    """One job in a process of its own, forked: what every job imports is imported once."""
+    with tempfile.TemporaryFile("w+") as told:
+        pid = os.fork()
+        if pid == 0:
+            os.dup2(told.fileno(), 1)
+            os.dup2(told.fileno(), 2)
+            code = 1
+            try:
+                dying.play(job, argv, **options)
+                code = 0
+            except SystemExit as stop:
+                code = stop.code if isinstance(stop.code, int) else 1
+            except Exception:  # noqa: BLE001  # told, as the interpreter would
+                traceback.print_exc()
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code)  # nothing of this process is the child's to clean up
+        done = Done(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), "")
+        told.seek(0)
+        done = done._replace(told=told.read())
+    if done.code and not may_die:
+        raise SystemExit(f"{job} ended with {done.code}: {done.told[-3000:]}")
     return done
 
 
