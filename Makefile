@@ -7,7 +7,7 @@ MODEL ?= pam
 ASKED := $(if $(wildcard .venv/.ready),$(BIN)/python,$(PYTHON))
 
 .DEFAULT_GOAL := help
-.PHONY: help setup needs demo demo-gates nightly fmt check test slow s3-jars test-s3 airflow airflow-demo test-airflow bench clean
+.PHONY: help setup needs demo demo-gates nightly fmt check test slow faults s3-jars test-s3 airflow airflow-demo test-airflow bench clean
 
 help:  ## list the verbs
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -56,6 +56,10 @@ test: check  ## check, then all tests but the slow ones, in two processes
 
 slow: setup  ## the tests that take minutes
 	$(BIN)/pytest -m slow
+
+faults: setup  ## every job killed at every write, then disks, MLflow, clock and model files that fail; an hour or more
+	$(BIN)/python -m benchmarks.kill_points --out benchmarks/results/kill_points.json
+	$(BIN)/python -m benchmarks.faults --out benchmarks/results/faults.json
 
 s3-jars: setup  ## what a warehouse on s3a:// needs: S3A and AWS's SDK by checksum, 690 MB
 	$(BIN)/python -m jobs.jars s3

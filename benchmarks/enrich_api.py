@@ -121,11 +121,14 @@ def measure(
     for number in range(rounds + 1):
         for api in APIS if number % 2 else APIS[::-1]:
             wall, cpu = time.monotonic(), usage.look()
-            answered = rows.sparkSession.sparkContext.accumulator(0)
-            enrich.asked(rows, ask, answered, api=api).write.mode("overwrite").parquet(str(out))
+            context = rows.sparkSession.sparkContext
+            tally = asking.Tally(context.accumulator(0), context.accumulator(0.0))
+            enrich.asked(rows, ask, tally, api=api).write.mode("overwrite").parquet(str(out))
             if number:
                 seconds[api].append({"wall": time.monotonic() - wall, "cpu": usage.look() - cpu})
-            print(f"round {number}, {api}: {answered.value} answers in {time.monotonic() - wall:.1f} s", flush=True)
+            print(
+                f"round {number}, {api}: {tally.answered.value} answers in {time.monotonic() - wall:.1f} s", flush=True
+            )
     return seconds
 
 

@@ -1,6 +1,7 @@
 """What this process and all below it use: Spark's JVM and its Python workers count, whoever started them."""
 
 import os
+import platform
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from pathlib import Path
 TICKS = os.sysconf("SC_CLK_TCK")
 EVERY = 2.0
 """Seconds between two looks."""
+JVM, WORKERS, OTHERS = "jvm", "workers", "others"
+"""The kinds of processes: Java, what Java started, all else."""
 
 
 class Usage:
@@ -17,6 +20,8 @@ class Usage:
     def __init__(self) -> None:
         self.peak_memory = 0.0
         """GiB at most, of all processes together (proportional set size)."""
+        self.peaks = dict.fromkeys((JVM, WORKERS, OTHERS), 0.0)
+        """The same of each kind by itself."""
         self._ticks: dict[tuple[int, str], int] = {}
         self._looking = threading.Lock()
 
@@ -26,8 +31,18 @@ class Usage:
             found = ours()
             # A process number may be given again, but not with the same start.
             self._ticks |= {(process, fields[19]): sum(map(int, fields[11:13])) for process, fields in found.items()}
-            self.peak_memory = max(self.peak_memory, sum(map(proportional, found)))
+            now = dict.fromkeys(self.peaks, 0.0)
+            for process in found:
+                now[kind(process, found)] += proportional(process)
+            self.peak_memory = max(self.peak_memory, sum(now.values()))
+            self.peaks = {name: max(peak, now[name]) for name, peak in self.peaks.items()}
             return sum(self._ticks.values()) / TICKS
+
+
+def machine() -> str:
+    """What it ran on."""
+    gibibytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{platform.machine()}, {os.cpu_count()} cores, {gibibytes:.0f} GiB, load {os.getloadavg()[0]:.1f}"
 
 
 @contextmanager
@@ -77,3 +92,22 @@ def is_below(process: int, parents: dict[int, int]) -> bool:
             return True
         process = parents[process]
     return False
+
+
+def kind(process: int, found: dict[int, list[str]]) -> str:
+    """What a process is, by its name and by what it descends from."""
+    if is_java(process):
+        return JVM
+    while process in found:
+        process = int(found[process][1])
+        if is_java(process):
+            return WORKERS
+    return OTHERS
+
+
+def is_java(process: int) -> bool:
+    """Whether a process is a JVM."""
+    try:
+        return Path(f"/proc/{process}/comm").read_text().strip() == "java"
+    except (FileNotFoundError, ProcessLookupError):
+        return False

@@ -10,7 +10,6 @@ normaliser is of another version. The registered model cannot be loaded: whoever
 
 import argparse
 import json
-import os
 import platform
 import tempfile
 import time
@@ -25,7 +24,7 @@ import torch
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from benchmarks.processes import Usage, watched
+from benchmarks.processes import Usage, machine, watched
 from extractor import checkpoint, normalise
 from extractor.errors import ModelError
 from extractor.models import word_matching
@@ -307,12 +306,6 @@ def word(what: str) -> Column:
     """A word of a page."""
     at = F.pmod(F.xxhash64("product_id", F.lit(what)), F.lit(len(WORDS))).cast("int")
     return F.get(F.lit(WORDS), at)
-
-
-def machine() -> str:
-    """What it ran on."""
-    gibibytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{platform.machine()}, {os.cpu_count()} cores, {gibibytes:.0f} GiB, load {os.getloadavg()[0]:.1f}"
 
 
 def versions(tables: Tables) -> dict[str, str]:

@@ -7,6 +7,7 @@ with state `error` and the reason, and its neighbours are answered as if it had 
 import functools
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -68,6 +69,8 @@ class Predictor:
 
     def __init__(self, model: Model, config: Config, *, device: torch.device | str = "cpu") -> None:
         self.model, self.config, self.device = model, config, torch.device(device)
+        self.seconds = 0.0
+        """That the model has computed, until now."""
         if config.threads:
             torch.set_num_threads(config.threads)
 
@@ -87,6 +90,7 @@ class Predictor:
 
     def answer(self, read: Read) -> pd.DataFrame:
         """Ask the model, in batches of like length."""
+        began = time.perf_counter()
         answers = [row if isinstance(row, list) else [] for row in read.rows]
         asked = [(place, row) for place, row in enumerate(read.rows) if isinstance(row, Example) and row.asked]
         for batch in batches.by_length(
@@ -97,6 +101,7 @@ class Predictor:
             found = self._ask([asked[index][1] for index in batch])
             for index, predictions in zip(batch, found, strict=True):
                 answers[asked[index][0]] = predictions
+        self.seconds += time.perf_counter() - began
         return frame(prediction for predictions in answers for prediction in predictions)
 
     def _read(self, row: Mapping[Any, Any]) -> Example | list[Prediction]:

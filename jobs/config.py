@@ -47,6 +47,8 @@ class Sample:
     """The same seed draws the same bytes."""
     features_only: bool
     """Write noisy OCR and features directly, draw no pictures."""
+    dim: int
+    """Floats a vector of the features that are written."""
     odd: bool
     """Add the twenty odd products."""
 
@@ -191,7 +193,9 @@ class Registry:
     artifacts: str
     """Where MLflow keeps files; used when the experiment is made."""
     experiment: str
-    """MLflow experiment of the runs."""
+    """MLflow experiment of the trainings."""
+    log_runs: bool
+    """Whether every run of a job tells MLflow its figures, in `<experiment>-runs`; the run book has them anyway."""
 
 
 @dataclass(frozen=True, kw_only=True)

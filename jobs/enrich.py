@@ -17,7 +17,6 @@ from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
 
-from pyspark import Accumulator
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -73,12 +72,11 @@ def enrich(job: runs.Job, *, where: str | Column, goes_on: Callable[[int], bool]
         store_options(job, definitions)
         answer(job, model, work, known.features, definitions, goes_on=goes_on)
     work.rows.unpersist()
-    num_answers, num_errors = count_answers(job)
+    landed = count_answers(job)
     # From all answers that landed, so also those of a run that died before this line.
     quarantine.add(job, unreadable(job.tables.read_or_empty(PREDICTIONS)), part="answers")
-    job.counts |= {"requested": requested, "already_answered": requested - work.size.num_pairs}
-    job.counts |= {"predicted": num_answers, "errors": num_errors}
-    return work.size.num_pairs - num_answers
+    job.counts |= {"requested": requested, "already_answered": requested - work.size.num_pairs, **landed}
+    return work.size.num_pairs - landed["predicted"]
 
 
 def count_requested(
@@ -150,22 +148,22 @@ def answer(
     conf = job.conf.enrich
     planned = chunks.cut(work.rows, work.size, Size(conf.chunk_pairs, conf.chunk_bytes))
     chunks.plan(job, planned, model_version=model.version, after=work.after)
-    answered = job.spark.sparkContext.accumulator(0)
+    tally = asking.Tally(job.spark.sparkContext.accumulator(0), job.spark.sparkContext.accumulator(0.0))
     with (
         pinned.on_executors(job.spark.sparkContext, model) as (folder, shipped),
         sized_tasks(job.spark, features, model, conf.task_products),
-        progress.ticking(job.name, "pairs", work.size.num_pairs, lambda: answered.value),
+        progress.ticking(job.name, "pairs", work.size.num_pairs, lambda: tally.answered.value),
     ):
         told = DEFINITIONS.dump_json(tuple(definitions)).decode()
         ask = asking.Ask(folder=folder, shipped=shipped, device=conf.device, definitions=told, batches=conf.batches)
         for chunk_id, (within, _) in enumerate(planned):
-            if not goes_on(answered.value):
+            if not goes_on(tally.answered.value):
                 job.say(f"stops before chunk {chunk_id + 1} of {len(planned)}")
                 break
             num_bare = work.rows.where(within.holds(F.col(ROUTE)) & F.col("features_of").isNull()).count()
             tasks = max(1, math.ceil(num_bare / conf.task_products))
             rows = inputs.with_features(work.rows, features, model.reads, within, tasks=tasks)
-            given = asked(rows, ask, answered, api=conf.api)
+            given = asked(rows, ask, tally, api=conf.api)
             job.tables.append_next(
                 stamped(given, job, model, chunk_id),
                 PREDICTIONS,
@@ -174,14 +172,14 @@ def answer(
                 note=chunks.note(job.id, chunk_id),
             )
             job.say(f"chunk {chunk_id + 1} of {len(planned)} has landed", chunk=chunk_id)
-    job.model_calls = answered.value
+    job.model_calls, job.model_seconds = tally.answered.value, tally.seconds.value
 
 
-def asked(rows: DataFrame, ask: asking.Ask, answered: Accumulator[int], *, api: str) -> DataFrame:
+def asked(rows: DataFrame, ask: asking.Ask, tally: asking.Tally, *, api: str) -> DataFrame:
     """The model's answers to rows of schemas.model_inputs, one row a question."""
     if api == "arrow":
-        return rows.mapInArrow(partial(asking.answer_arrow, ask=ask, answered=answered), asking.ANSWER)
-    return rows.mapInPandas(partial(asking.answer_pandas, ask=ask, answered=answered), asking.ANSWER)
+        return rows.mapInArrow(partial(asking.answer_arrow, ask=ask, tally=tally), asking.ANSWER)
+    return rows.mapInPandas(partial(asking.answer_pandas, ask=ask, tally=tally), asking.ANSWER)
 
 
 def stamped(given: DataFrame, job: runs.Job, model: Pinned, chunk_id: int) -> DataFrame:
@@ -194,7 +192,7 @@ def stamped(given: DataFrame, job: runs.Job, model: Pinned, chunk_id: int) -> Da
         F.lit(job.id).alias("run_id"),
         F.lit(chunk_id).alias("chunk_id"),
         F.lit(job.day).alias("day"),
-        F.current_timestamp().alias("predicted_at"),
+        F.greatest(F.current_timestamp(), F.lit(job.started_at)).alias("predicted_at"),
     )
 
 
@@ -209,12 +207,16 @@ def decode_config(job: runs.Job) -> str:
     return hashlib.sha256(settings.encode()).hexdigest()[:16]
 
 
-def count_answers(job: runs.Job) -> tuple[int, int]:
-    """The answers that this run landed, and how many of them are errors."""
+def count_answers(job: runs.Job) -> dict[str, int]:
+    """What this run landed: products and their answers, how many of these are unknown and errors."""
     landed = job.tables.read_or_empty(PREDICTIONS).where(F.col("run_id") == job.id)
-    num_errors = F.count_if(F.col("state") == State.ERROR)
-    row = landed.agg(F.count("*"), num_errors).collect()[0]
-    return row[0], row[1]
+    counted = {
+        "products": F.count_distinct("product_id"),
+        "predicted": F.count("*"),
+        "unknown": F.count_if(F.col("state") == State.UNKNOWN),
+        "errors": F.count_if(F.col("state") == State.ERROR),
+    }
+    return dict(landed.agg(*(column.alias(name) for name, column in counted.items())).collect()[0].asDict())
 
 
 def unreadable(predictions: DataFrame) -> DataFrame:

@@ -3,9 +3,11 @@
     python -m jobs.ingest --conf conf/local.yaml --day 2026-01-15
 
 A row that cannot be used goes to the quarantine with a reason; its neighbours are untouched. The newest `updated_at`
-of a product wins, whatever the order in which feeds arrive, and the same feed twice changes nothing.
+of a product wins, whatever the order in which feeds arrive, and the same feed twice changes nothing. A row that says
+`deleted` takes its product away: it is asked nothing and nothing of it is published, until a later row brings it back.
 """
 
+import hashlib
 from collections.abc import Sequence
 from functools import reduce
 from operator import itemgetter
@@ -28,6 +30,8 @@ FATES = ("new", "changed", "unchanged", "older", "quarantined")
 """What becomes of a row of the feed: rows = the sum of these."""
 CONTENT = ("product_type", "locale", "family_id", "title", "bullets", "images", "attributes")
 """What a seller can change; another content is another revision."""
+DELETED = hashlib.sha256(b"deleted").hexdigest()
+"""The content of a product that was taken away: its newest revision, but never a current one."""
 READ = ("image_hash", "status", "reason")
 """What is known of a picture once it was read, here or elsewhere."""
 
@@ -82,12 +86,14 @@ def write(job: runs.Job, judged: DataFrame, texts: DataFrame, features: DataFram
 def count(job: runs.Job, judged: DataFrame) -> int:
     """Tell the run book what came in; an empty feed is an error. Returns how many contents are sent again, later."""
     later = F.col("newest") & (F.col("fate") == "unchanged") & (F.col("updated_at") > F.col("stored_at"))
-    found = judged.groupBy("fate").agg(F.count("*").alias("rows"), F.count_if(later).alias("later")).collect()
+    gone = F.col("newest") & (F.col("content_hash") == DELETED) & F.col("fate").isin("new", "changed")
+    sums = F.count("*").alias("rows"), F.count_if(later).alias("later"), F.count_if(gone).alias("deleted")
+    found = judged.groupBy("fate").agg(*sums).collect()
     by_fate = {row.fate: row.rows for row in found}
     job.counts["rows"] = sum(by_fate.values())
     if job.counts["rows"] == 0:
         raise ContractError(f"product feed {job.conf.ingest.products.path}", "no row", "at least one product")
-    job.counts |= {fate: by_fate.get(fate, 0) for fate in FATES}
+    job.counts |= {fate: by_fate.get(fate, 0) for fate in FATES} | {"deleted": sum(row.deleted for row in found)}
     return sum(row.later for row in found)
 
 
@@ -130,13 +136,14 @@ def checked(feed: DataFrame, types: Sequence[str], *, locale: str) -> DataFrame:
     undefined = F.format_string(
         "product_type: found '%s', a type without definitions, expected one of ", "product_type"
     )
+    gone = F.col("deleted")
     problems = (
         F.col("problem"),
         F.when(_blank("product_id"), "product_id: found none, expected the seller's identifier"),
-        F.when(_blank("product_type"), "product_type: found none, expected the product's type"),
+        F.when(~gone & _blank("product_type"), "product_type: found none, expected the product's type"),
         F.when(F.col("updated_at").isNull(), "updated_at: found none, expected when the seller changed the product"),
         F.when(moment.isNull(), F.format_string("updated_at: found '%s', expected an ISO 8601 time", "updated_at")),
-        F.when(~F.col("product_type").isin(list(types)), F.concat(undefined, F.lit(_some(types)))),
+        F.when(~gone & ~F.col("product_type").isin(list(types)), F.concat(undefined, F.lit(_some(types)))),
     )
     stated = F.map_filter("attributes", lambda _, value: value.isNull() | (F.trim(value) != ""))
     judged = feed.withColumn("problem", F.coalesce(*problems))
@@ -148,13 +155,16 @@ def checked(feed: DataFrame, types: Sequence[str], *, locale: str) -> DataFrame:
         *(
             F.when(F.col("problem").isNull(), column).alias(name)
             for name, column in {
-                "product_type": F.col("product_type"),
+                "product_type": F.coalesce("product_type", F.when(gone, F.lit(""))),
                 "locale": F.coalesce("locale", F.lit(locale)),
                 "family_id": F.coalesce("family_id", "product_id"),
-                "title": F.col("title"),
-                "bullets": F.coalesce("bullets", F.array().cast("array<string>")),
-                "images": F.coalesce("images", F.array().cast("array<string>")),
-                "attributes": F.coalesce(stated, F.create_map().cast("map<string,string>")),
+                "title": F.when(~gone, F.col("title")),
+                "bullets": _unless(gone, "bullets", "array<string>"),
+                "images": _unless(gone, "images", "array<string>"),
+                "attributes": F.when(gone | stated.isNull(), F.create_map().cast("map<string,string>")).otherwise(
+                    stated
+                ),
+                "deleted": gone,
                 "updated_at": moment,
             }.items()
         ),
@@ -169,7 +179,7 @@ def judge(rows: DataFrame, stored: DataFrame) -> DataFrame:
     history = stored.groupBy(F.col("product_id").alias("who")).agg(F.collect_list(revision).alias("history"))
     moment = Window.partitionBy("who", "updated_at")
     best = Window.partitionBy("who", "problem").orderBy(F.desc("updated_at"), "content_hash", "payload")
-    now = F.get(F.filter("history", lambda h: h["is_current"]), F.lit(0))
+    now = F.array_max("history")  # its newest revision, which is the current one unless it was deleted
     return (
         rows.withColumn("who", who)
         .withColumn("content_hash", _content_hash())
@@ -203,7 +213,7 @@ def revisions(usable: DataFrame, stored: DataFrame, *, source: str, run_id: str)
         .withColumn("rank", F.row_number().over(first))
         .withColumn("updated_at", F.max("updated_at").over(revision))
         .where("rank = 1")
-        .withColumn("is_current", F.row_number().over(newest) == 1)
+        .withColumn("is_current", (F.row_number().over(newest) == 1) & (F.col("content_hash") != DELETED))
         .where("was_at IS NULL OR was_at <> updated_at OR was_current <> is_current")
         .select(*PRODUCTS.columns)
     )
@@ -291,7 +301,12 @@ def _content_hash() -> Column:
     """SHA-256 of everything that a seller can change; the order of attributes says nothing."""
     columns = [F.col(name) for name in CONTENT if name != "attributes"]
     attributes = F.array_sort(F.map_entries("attributes")).alias("attributes")
-    return F.sha2(F.to_json(F.struct(*columns, attributes)), 256)
+    return F.when(F.col("deleted"), DELETED).otherwise(F.sha2(F.to_json(F.struct(*columns, attributes)), 256))
+
+
+def _unless(gone: Column, name: str, kind: str) -> Column:
+    """A list of a product that is there; empty where there is none."""
+    return F.when(gone | F.col(name).isNull(), F.array().cast(kind)).otherwise(F.col(name))
 
 
 def _same_time_problems() -> tuple[Column, Column]:

@@ -69,7 +69,7 @@ class Lease:
     def acquire(self) -> Seen | None:
         """Take it, and return None; where somebody has it, what was seen of it."""
         while True:
-            seen = self._look()
+            seen = self.look()
             if seen is not None and not seen.is_free:
                 return seen
             if self._write(self.seconds, seen.etag if seen else None):
@@ -79,7 +79,7 @@ class Lease:
         """Ask the store whether it is ours still, which renews it; a BackendError where it is not."""
         with self._lock:
             if self.lost is None and not self._write(self.seconds, self.etag):
-                seen = self._look()
+                seen = self.look()
                 self.lost = (
                     f"{seen.owner if seen else 'somebody'} took it over, after {self._silence():.0f} s of silence"
                 )
@@ -138,7 +138,7 @@ class Lease:
         except ClientError as error:
             if error.response["ResponseMetadata"]["HTTPStatusCode"] not in (*TAKEN, 404):
                 raise
-            seen = self._look()
+            seen = self.look()
             if seen is None or seen.token != self.token:
                 return False
             self.etag = seen.etag  # our own write landed and its answer was lost: this one's, or one before it
@@ -152,7 +152,8 @@ class Lease:
         body = json.dumps({"owner": self.owner, "token": self.token, **written}).encode()
         return str(self.client.put_object(Bucket=self.bucket, Key=self.key, Body=body, **condition)["ETag"])
 
-    def _look(self) -> Seen | None:
+    def look(self) -> Seen | None:
+        """What is there now; None: nothing."""
         try:
             answer = self.client.get_object(Bucket=self.bucket, Key=self.key)
         except self.client.exceptions.NoSuchKey:
@@ -206,6 +207,18 @@ class Leases:
         finally:
             self._held.pop(table, None)
             lease.release()
+
+    def held_by_anybody(self) -> Iterator[tuple[str, Seen]]:
+        """The tables that somebody writes to now."""
+        try:
+            pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=f"{self.prefix}/")
+            for key in sorted(found["Key"] for page in pages for found in page.get("Contents", ())):
+                lease = Lease(self.client, self.bucket, key, self.owner, self.config.lease_seconds)
+                seen = lease.look()
+                if seen is not None and not seen.is_free:
+                    yield lease.name, seen
+        except (ClientError, BotoCoreError) as error:
+            raise (s3.problem(error) or BackendError("S3", type(error).__name__)) from error
 
     def _acquire(self, lease: Lease) -> None:
         start, told = time.monotonic(), float("-inf")

@@ -8,9 +8,10 @@ table that another job changes at the same time is left as it is until the next 
 """
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from extractor.errors import ConfigError, ConflictError
-from jobs import runs
+from jobs import runs, working
 from jobs.config import Maintain
 from jobs.tables import Size
 from schemas.catalogue import WAREHOUSE
@@ -25,6 +26,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         for table in wanted(job.conf.maintain):
             if job.tables.exists(table):
                 tend(job, table)
+        forget_dead(job)
 
 
 def wanted(conf: Maintain) -> list[Table]:
@@ -46,6 +48,13 @@ def tend(job: runs.Job, table: Table) -> None:
     after = job.tables.size(table)
     job.counts |= {f"{table.name}_files": after.num_files, f"{table.name}_bytes": after.num_bytes}
     job.say(f"{table.name}: {told(before)}, now {told(after)}")
+
+
+def forget_dead(job: runs.Job) -> None:
+    """Remove the signs of runs that died long ago."""
+    for sign in working.signs(job.spark, job.tables.root):
+        if sign.seen_at < job.started_at - timedelta(hours=job.conf.maintain.retain_hours):
+            working.remove(job.spark, job.tables.root, sign.run_id)
 
 
 def told(size: Size) -> str:

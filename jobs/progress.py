@@ -41,7 +41,7 @@ def alive(job: str, doing: Callable[[], str], *, quiet: float = QUIET) -> Iterat
         if time.monotonic() - _told[0] >= quiet:
             say(job, f"at work for {time.monotonic() - start:.0f} s{doing()}")
 
-    with _every(f"{job}-alive", quiet / 3, line_if_quiet):
+    with again_and_again(f"{job}-alive", quiet / 3, line_if_quiet):
         yield
 
 
@@ -49,13 +49,15 @@ def alive(job: str, doing: Callable[[], str], *, quiet: float = QUIET) -> Iterat
 def ticking(job: str, things: str, total: int, done: Callable[[], int], *, every: float = 10.0) -> Iterator[None]:
     """Say how far `done()` has come while the body runs, every few seconds."""
     start = time.monotonic()
-    with _every(f"{job}-progress", every, lambda: say(job, line(things, done(), total, time.monotonic() - start))):
+    with again_and_again(
+        f"{job}-progress", every, lambda: say(job, line(things, done(), total, time.monotonic() - start))
+    ):
         yield
 
 
 @contextmanager
-def _every(name: str, seconds: float, work: Callable[[], None]) -> Iterator[None]:
-    """Do some work again and again, in a thread, while the body runs."""
+def again_and_again(name: str, seconds: float, work: Callable[[], None]) -> Iterator[None]:
+    """Do some work every few seconds, in a thread, while the body runs."""
     stop = threading.Event()
 
     def again() -> None:

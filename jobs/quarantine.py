@@ -10,6 +10,9 @@ from schemas.quarantine import QUARANTINE
 REFUSED = ("source", "key", "reason", "payload")
 """What a job says of a row that it refuses; the rest follows from the job."""
 
+REASON = r"^(?:\w+: )?(\w+)"
+"""What a reason is about: the word that it begins with, behind the class of an error."""
+
 
 def add(job: Job, refused: DataFrame, *, part: str) -> None:
     """Append rows of REFUSED that this job has not refused before for the same reason; `part` names the write."""
@@ -27,7 +30,9 @@ def add(job: Job, refused: DataFrame, *, part: str) -> None:
     )
     key = list(QUARANTINE.key)
     fresh = rows.dropDuplicates(key).join(known.select(*key), on=key, how="left_anti")
-    if fresh.isEmpty():
+    kinds = fresh.groupBy(F.regexp_extract("reason", REASON, 1).alias("kind")).count().collect()
+    if not kinds:
         job.tables.create(QUARANTINE)
         return
+    job.quarantined.update({row.kind: row["count"] for row in kinds})
     job.tables.append_next(fresh, QUARANTINE, stream=job.name, after=after, note=f"{job.id}, {part}")

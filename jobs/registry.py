@@ -22,11 +22,14 @@ from extractor.errors import BackendError, ModelError
 # Read when mlflow is imported: nothing is told to anybody, no bar is drawn for each file. The operator's word wins.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+# Its own seven tries take minutes; whoever runs a job runs it again.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "3")
 
 from mlflow import MlflowClient, artifacts
 from mlflow.entities import Metric, Param
 from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
 
 CHAMPION = "champion"
 CHALLENGER = "challenger"
@@ -54,6 +57,8 @@ def _door() -> Iterator[None]:
         warnings.filterwarnings("ignore", message="The ``noload`` loader strategy", category=DeprecationWarning)
         try:
             yield
+        except SQLAlchemyError as error:  # MLflow's own store lets it through
+            raise BackendError("MLflow", str(error).splitlines()[0], retry=True) from error
         except MlflowException as error:
             retry = error.error_code in ("TEMPORARILY_UNAVAILABLE", "REQUEST_LIMIT_EXCEEDED", "INTERNAL_ERROR")
             raise BackendError("MLflow", str(error), retry=retry) from error

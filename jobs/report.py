@@ -33,6 +33,7 @@ from jobs.workers import reading
 from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
 from schemas.audit_samples import AUDIT_SAMPLES
 from schemas.audits import AUDITS
+from schemas.catalogue import WAREHOUSE
 from schemas.decisions import DECISIONS
 from schemas.enums import Decision, Status
 from schemas.gates import GATES
@@ -134,6 +135,7 @@ def compose(
         quarantine=quarantined(read(QUARANTINE)),
         num_quarantined=read(QUARANTINE).count(),
         runs=run_book(read(RUNS)),
+        sizes=sizes_of(tables),
         findings=mine,
         measured_model="" if found is None or found is mine else found.may_publish,
         mistakes=mistakes(wrong, pages, shown, open_picture),
@@ -282,6 +284,13 @@ def write(html: str, path: Path) -> None:
     unfinished = path.with_suffix(".unfinished")
     unfinished.write_text(html, encoding="utf-8")
     unfinished.replace(path)
+
+
+def sizes_of(tables: Tables) -> list[dict[str, Any]]:  # name, files and bytes of a table
+    """How large each table is, the largest first."""
+    found = [(table.name, tables.size(table)) for table in WAREHOUSE.values() if tables.exists(table)]
+    rows = [{"table": name, "files": size.num_files, "bytes": size.num_bytes} for name, size in found]
+    return sorted(rows, key=lambda row: -row["bytes"])
 
 
 def _answer(row: Row) -> Answer:

@@ -44,8 +44,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 def plan_of(conf: config.Conf) -> Plan:
     """What to draw; readings that are written must have a name to be imported under."""
     sample, ingest = conf.sample, conf.ingest
-    if sample.products < 1:
-        raise ConfigError("sample.products", sample.products, "at least 1")
+    for key, number in {"sample.products": sample.products, "sample.dim": sample.dim}.items():
+        if number < 1:
+            raise ConfigError(key, number, "at least 1")
     named = {
         "ingest.image_texts.ocr_schema": ingest.image_texts.ocr_schema,
         "ingest.image_features.feature_schema": ingest.image_features.feature_schema,
@@ -61,12 +62,14 @@ def plan_of(conf: config.Conf) -> Plan:
         features_only=sample.features_only,
         ocr_schema=ingest.image_texts.ocr_schema,
         feature_schema=ingest.image_features.feature_schema,
+        dim=sample.dim,
     )
 
 
 def plan_settings(plan: Plan) -> dict[str, object]:
-    """All that decides the bytes; schemas only where readings are written."""
+    """All that decides the bytes; schemas and size of features only where readings are written."""
     return {
+        **({"dim": plan.dim} if plan.features_only else {}),
         "revision": files.REVISION,
         "products": plan.products,
         "seed": plan.seed,

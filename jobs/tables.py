@@ -253,6 +253,9 @@ class Tables:
         if self.exists(table):
             self._widen(table)
             return
+        for place in (self.root, self.path(table)):
+            if "://" not in place and Path(place).is_file():
+                raise ContractError(f"table {table.name}, {place}", "a file", "a folder, or nothing yet")
         builder = DeltaTable.createIfNotExists(self.spark).location(self.path(table))
         builder = builder.addColumns(spark_schema(table.schema))
         for name, sql in table.checks.items():

@@ -12,7 +12,7 @@ PRODUCTS = Table(
         [
             column("product_id", pa.string(), "the seller's identifier", required=True),
             column("content_hash", pa.string(), "SHA-256 of everything a seller can change", required=True),
-            column("is_current", pa.bool_(), "the newest revision of its product", required=True),
+            column("is_current", pa.bool_(), "the newest revision of its product, which is not deleted", required=True),
             column("product_type", pa.string(), "category; decides which attributes are asked", required=True),
             column("locale", pa.string(), "language and market, BCP 47", required=True),
             column("family_id", pa.string(), "variants of one product share it; splits go by it", required=True),

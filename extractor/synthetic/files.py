@@ -47,6 +47,8 @@ class Plan:
     ocr_schema: str
     """What written readings are called."""
     feature_schema: str
+    dim: int
+    """Floats a vector of written features."""
 
     @property
     def part_products(self) -> int:
@@ -161,7 +163,7 @@ def _write_readings(plan: Plan, part: int, packs: Iterable[Pack]) -> None:
     for pack in packs:
         read = noise.tokens(pack)
         texts.append(noise.text_row(pack.path, read, plan.ocr_schema))
-        seen = noise.features(pack, len(read))
+        seen = noise.features(pack, len(read), plan.dim)
         features.append(noise.feature_row(pack.path, seen, plan.feature_schema, plan.ocr_schema))
     _write_table(f"{plan.out}/{TEXTS}/part-{part:06d}.parquet", texts, noise.TEXT_ROWS)
     _write_table(f"{plan.out}/{FEATURES}/part-{part:06d}.parquet", features, noise.FEATURE_ROWS)

@@ -24,7 +24,9 @@ MAX_CHARACTERS = 10_000
 """Of an OCR word, a name or a path: a longer one is an accident."""
 TEXTS = ("product_id", "product_type", "locale", "family_id", "title", "updated_at")
 LISTS = ("bullets", "images")
-COLUMNS = (*TEXTS, *LISTS, "attributes")
+DELETED = "deleted"
+"""Whether the seller has taken the product away; where it is not said it is there."""
+COLUMNS = (*TEXTS, *LISTS, "attributes", DELETED)
 """What a product feed may hold."""
 NUMBERED = ("product_id", "family_id")
 """Identifiers, which many feeds write as numbers."""
@@ -96,6 +98,7 @@ def product(
     for name in LISTS:
         row[name] = _list(name, given[name], max_characters)
     row["attributes"] = list(_attributes(given["attributes"], max_characters).items())
+    row[DELETED] = _truth(DELETED, given[DELETED])
 
 
 def image_text(content: Row, row: Row) -> None:
@@ -142,6 +145,15 @@ def _number(name: str, value: object, kind: type[int] | type[float]) -> int | fl
     if isinstance(value, bool) or not isinstance(value, int | kind):
         raise ContractError(name, kind_of(value), "a number")
     return kind(value)
+
+
+def _truth(name: str, value: object) -> bool:
+    """A truth value; null is none."""
+    if value is None:
+        return False
+    if not isinstance(value, bool):
+        raise ContractError(name, kind_of(value), "true or false")
+    return value
 
 
 def _list(name: str, value: object, max_characters: int) -> list[str]:

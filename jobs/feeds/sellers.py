@@ -8,6 +8,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
     ArrayType,
+    BooleanType,
     DataType,
     DateType,
     IntegralType,
@@ -23,7 +24,7 @@ from extractor.errors import ConfigError, ContractError
 from jobs.columns import spark_schema
 from jobs.config import ProductFeed
 from jobs.feeds.files import ORIGIN, existing, json_lines
-from jobs.feeds.lines import COLUMNS, LISTS, NUMBERED, PAYLOAD_CHARACTERS, TEXTS, ParseLine, product
+from jobs.feeds.lines import COLUMNS, DELETED, LISTS, NUMBERED, PAYLOAD_CHARACTERS, TEXTS, ParseLine, product
 
 ROW = pa.schema(
     [
@@ -37,11 +38,14 @@ ROW = pa.schema(
         pa.field("bullets", pa.list_(pa.string())),
         pa.field("images", pa.list_(pa.string())),
         pa.field("attributes", pa.map_(pa.string(), pa.string())),
+        pa.field(DELETED, pa.bool_()),
     ]
 )
 """A row of any feed, before its values are judged."""
 REQUIRED = ("product_id", "product_type", "updated_at")
 CORRUPT = "_corrupt"
+YES, NO = ("true", "1"), ("", "false", "0")
+"""How a cell says that a product is deleted, or that it is not."""
 
 
 def products(spark: SparkSession, feed: ProductFeed, *, max_characters: int) -> DataFrame:
@@ -101,6 +105,7 @@ def _columnar(frame: DataFrame, feed: ProductFeed, max_characters: int) -> DataF
         given["attributes"] = _stated({name: _column(column) for name, column in feed.attribute_columns.items()})
     row = F.to_json(F.struct(*(_column(name) for name in kinds if name != CORRUPT)))
     types = {field.name: field.dataType for field in spark_schema(ROW)}
+    given.setdefault(DELETED, F.lit(False))
     columns = [given.get(ours, F.lit(None)).cast(types[ours]).alias(ours) for ours in COLUMNS]
     payload = F.substring(F.make_valid_utf8(F.coalesce(CORRUPT, row)), 1, PAYLOAD_CHARACTERS)
     read = frame.select(F.col("_metadata.file_name").alias("source"), payload.alias("payload"), CORRUPT, *columns)
@@ -113,6 +118,8 @@ def _readable(ours: str, kind: DataType) -> bool:
         return isinstance(kind, ArrayType) and isinstance(kind.elementType, StringType)
     if ours == "attributes":
         return isinstance(kind, StructType) or (isinstance(kind, MapType) and isinstance(kind.keyType, StringType))
+    if ours == DELETED:
+        return isinstance(kind, StringType | BooleanType)
     if ours == "updated_at":
         return isinstance(kind, StringType | TimestampType | TimestampNTZType | DateType)
     return isinstance(kind, StringType) or (ours in NUMBERED and isinstance(kind, IntegralType))
@@ -121,6 +128,9 @@ def _readable(ours: str, kind: DataType) -> bool:
 def _given(ours: str, column: Column, kind: DataType) -> Column:
     if ours == "attributes" and isinstance(kind, StructType):
         return _stated({name: column.getField(name) for name in kind.names})
+    if ours == DELETED:
+        said = F.coalesce(F.lower(F.trim(column.cast("string"))), F.lit(""))
+        return F.when(said.isin(*YES), True).when(said.isin(*NO), False)
     return column
 
 
@@ -136,6 +146,7 @@ def _problem(max_characters: int) -> Column:
     """The first problem of a row's texts; null where there is none."""
     torn = F.when(F.col(CORRUPT).isNotNull(), "row: found more or fewer cells than the header, expected as many")
     checks = [torn, *(_text_problem(name, F.col(name), max_characters) for name in TEXTS)]
+    checks.append(F.when(F.col(DELETED).isNull(), f"{DELETED}: found another word, expected true or false"))
     items = {name: F.col(name) for name in LISTS}
     items["attributes"] = F.concat(F.map_keys("attributes"), F.map_values("attributes"))
     for name, column in items.items():

@@ -91,6 +91,8 @@ class Report:
     quarantine: Rows
     num_quarantined: int
     runs: Rows
+    sizes: Rows
+    """Tables with their files and bytes, the largest first."""
     findings: Findings | None
     """Of the model whose answers are shown."""
     measured_model: str

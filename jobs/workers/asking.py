@@ -6,6 +6,7 @@ there would be loaded by every task.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -44,19 +45,30 @@ class Ask:
     """How rows are put together for the device."""
 
 
-def answer_pandas(frames: Iterator[pd.DataFrame], *, ask: Ask, answered: Accumulator[int]) -> Iterator[pd.DataFrame]:
+class Tally(NamedTuple):
+    """What all workers did."""
+
+    answered: Accumulator[int]
+    """Pairs."""
+    seconds: Accumulator[float]
+    """That models computed, of all workers together."""
+
+
+def answer_pandas(frames: Iterator[pd.DataFrame], *, ask: Ask, tally: Tally) -> Iterator[pd.DataFrame]:
     """Answer rows of schemas.model_inputs, for mapInPandas."""
-    for answers in _predictor(ask).stream(frames):
-        answered.add(len(answers))
+    asked = _predictor(ask)
+    before = asked.seconds
+    for answers in asked.stream(frames):
+        tally.answered.add(len(answers))
+        tally.seconds.add(asked.seconds - before)
+        before = asked.seconds
         yield answers
 
 
-def answer_arrow(
-    batches: Iterator[pa.RecordBatch], *, ask: Ask, answered: Accumulator[int]
-) -> Iterator[pa.RecordBatch]:
+def answer_arrow(batches: Iterator[pa.RecordBatch], *, ask: Ask, tally: Tally) -> Iterator[pa.RecordBatch]:
     """The same for mapInArrow, which matches columns by position: the schema puts them in order."""
     frames = (pd.DataFrame(batch.to_pylist(), columns=batch.schema.names, dtype=object) for batch in batches)
-    for answers in answer_pandas(frames, ask=ask, answered=answered):
+    for answers in answer_pandas(frames, ask=ask, tally=tally):
         yield pa.RecordBatch.from_pandas(answers, schema=ARROW_ANSWER, preserve_index=False)
 
 

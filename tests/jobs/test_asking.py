@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 import pytest
-from pyspark.accumulators import INT_ACCUMULATOR_PARAM, Accumulator
+from pyspark.accumulators import FLOAT_ACCUMULATOR_PARAM, INT_ACCUMULATOR_PARAM, Accumulator
 
 from extractor import checkpoint, predictor
 from extractor.models import word_matching
@@ -56,16 +56,16 @@ def rows(*products: str) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist(listed, schema=MODEL_INPUTS.schema)
 
 
-def counter() -> Accumulator[int]:
-    return Accumulator(0, 0, INT_ACCUMULATOR_PARAM)
+def counted() -> asking.Tally:
+    return asking.Tally(Accumulator(0, 0, INT_ACCUMULATOR_PARAM), Accumulator(1, 0.0, FLOAT_ACCUMULATOR_PARAM))
 
 
 def test_frames_and_arrow_batches_are_answered_alike_in_the_order_of_their_rows(ask):
     batches = [rows("a", "mute"), rows("b")]
     frames = [batch.to_pandas() for batch in batches]
 
-    by_pandas = list(asking.answer_pandas(iter(frames), ask=ask, answered=counter()))
-    by_arrow = list(asking.answer_arrow(iter(batches), ask=ask, answered=counter()))
+    by_pandas = list(asking.answer_pandas(iter(frames), ask=ask, tally=counted()))
+    by_arrow = list(asking.answer_arrow(iter(batches), ask=ask, tally=counted()))
 
     said = pd.concat(by_pandas)
     assert list(zip(said["product_id"], said["value"], strict=True)) == [("a", "ALBA"), ("mute", None), ("b", "ALBA")]
@@ -75,28 +75,27 @@ def test_frames_and_arrow_batches_are_answered_alike_in_the_order_of_their_rows(
 
 
 def test_arrow_answers_come_in_the_order_of_the_table_for_spark_goes_by_position(ask):
-    [answers] = asking.answer_arrow(iter([rows("a")]), ask=ask, answered=counter())
+    [answers] = asking.answer_arrow(iter([rows("a")]), ask=ask, tally=counted())
 
     assert answers.schema.equals(asking.ARROW_ANSWER)
 
 
-def test_answers_are_counted_as_they_are_given(ask):
-    answered = counter()
+def test_answers_and_the_seconds_of_the_model_are_counted_as_they_are_given(ask):
+    tally = counted()
 
-    answers = asking.answer_pandas(
-        iter([rows("a", "b").to_pandas(), rows("c").to_pandas()]), ask=ask, answered=answered
-    )
+    answers = asking.answer_pandas(iter([rows("a", "b").to_pandas(), rows("c").to_pandas()]), ask=ask, tally=tally)
     next(answers)
 
-    assert answered.value == 2
-    assert (len(list(answers)), answered.value) == (1, 3)
+    assert tally.answered.value == 2
+    assert (len(list(answers)), tally.answered.value) == (1, 3)
+    assert 0 < tally.seconds.value < 60
 
 
 def test_a_worker_loads_a_model_once_however_many_tasks_it_runs(ask):
     predictor.cached.cache_clear()
 
     for _ in range(3):
-        list(asking.answer_pandas(iter([rows("a").to_pandas()]), ask=ask, answered=counter()))
+        list(asking.answer_pandas(iter([rows("a").to_pandas()]), ask=ask, tally=counted()))
 
     assert predictor.cached.cache_info().misses == 1
 

@@ -202,6 +202,70 @@ def test_pictures_are_those_of_the_newest_revision(nights):
     assert [(row.product_id, row.uri) for row in nights[2].tables["product_pictures"]] == [("t1", "a")]
 
 
+@pytest.fixture(scope="module")
+def moves(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> list[After]:
+    """Three nights: products as they are; some deleted, moved or sent twice; all back, and what came too late."""
+    shop = Shop(tmp_path_factory.mktemp("moves"), spark)
+    (shop.folder / "definitions.yaml").write_text(
+        f"{DEFINITIONS}- {{product_type: mug, attribute: color, question: q}}"
+    )
+    whole = {"title": "Alba", "images": ["a"], "attributes": {"brand": "Alba"}}
+    shop.send(*(tea(name, DAY_1, **whole) for name in ("gone", "moved", "twice")))
+    nights = [shop.ingest()]
+    shop.send(
+        {"product_id": "gone", "updated_at": DAY_3, "deleted": True},
+        tea("moved", DAY_2, title="Alba", product_type="mug"),
+        tea("twice", DAY_3, title="third"),  # two revisions in one feed, the newer one first
+        tea("twice", DAY_2, title="second"),
+        {"product_id": "unread", "updated_at": DAY_2, "deleted": "perhaps"},
+    )
+    nights.append(shop.ingest())
+    noon = "2026-01-02T12:00:00Z"
+    shop.send(tea("gone", noon, title="too late", attributes={"brand": "late"}), tea("twice", noon, title="late"))
+    nights.append(shop.ingest())
+    shop.send(tea("gone", "2026-01-04T00:00:00Z", **whole))
+    return [*nights, shop.ingest()]
+
+
+def standing(after: After) -> dict[str, tuple[str, str | None]]:
+    """Type and title of the current products; each is there once."""
+    current = [row for row in after.tables["products"] if row.is_current]
+    assert len(current) == len({row.product_id for row in current})
+    return {row.product_id: (row.product_type, row.title) for row in current}
+
+
+def stated_last(after: After, product_id: str) -> list[str | None]:
+    rows = [row for row in after.tables["catalog_attributes"] if row.product_id == product_id]
+    return [row.value for row in sorted(rows, key=lambda row: row.observed_at)]
+
+
+def test_a_deleted_product_is_gone_with_its_pictures_and_values_until_a_later_row_brings_it_back(moves):
+    first, deleted, late, back = moves
+
+    assert [("gone" in standing(after)) for after in moves] == [True, False, False, True]
+    assert [stated_last(after, "gone") for after in (first, deleted, late, back)] == [
+        ["Alba"], ["Alba", None], ["Alba", None], ["Alba", None, "Alba"],
+    ]  # fmt: skip
+    pictured = [[row.product_id for row in after.tables["product_pictures"]].count("gone") for after in moves]
+    assert pictured == [1, 0, 0, 1]
+    assert [after.counts["deleted"] for after in moves] == [0, 1, 0, 0]
+
+
+def test_a_product_that_moved_to_another_type_is_current_there_alone(moves):
+    assert [standing(after)["moved"][0] for after in moves[:2]] == ["tea", "mug"]
+
+
+def test_of_two_revisions_in_one_feed_the_newer_one_stands_whatever_their_order_and_a_late_one_changes_nothing(moves):
+    assert [standing(after)["twice"][1] for after in moves[:3]] == ["Alba", "third", "third"]
+    assert moves[2].counts["older"] == 2
+
+
+def test_a_row_that_may_be_deleted_or_not_is_quarantined(moves):
+    reasons = {row.key: row.reason for row in moves[1].tables["quarantine"]}
+
+    assert reasons == {"unread": "deleted: found text 'perhaps', expected true or false"}
+
+
 def test_a_picture_that_was_read_stays_read_until_its_uri_changes(spark):
     current = spark.createDataFrame([("t1", ["a", "x", "c", "e"])], "product_id STRING, images ARRAY<STRING>")
     stored = [

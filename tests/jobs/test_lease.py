@@ -55,6 +55,15 @@ def test_one_driver_owns_a_table_and_the_next_one_is_told_who(proxy):
         assert mine.lost is None
 
 
+def test_who_holds_what_is_told_and_what_was_let_go_is_not(proxy):
+    with leases(proxy, "night-1").hold("held"), leases(proxy, "night-2").hold("freed"):
+        pass
+    with leases(proxy, "night-1").hold("held"):
+        found = dict(leases(proxy, "status").held_by_anybody())
+
+    assert {table: seen.owner for table, seen in found.items() if table in ("held", "freed")} == {"held": "night-1"}
+
+
 def test_whoever_waits_is_let_in_when_the_owner_lets_go_and_says_that_it_waits(proxy):
     told: list[str] = []
     owner = leases(proxy, "night-1").hold("waited")

@@ -1,13 +1,15 @@
 """Tables kept small: same rows in fewer files, old versions still readable, transactions remembered."""
 
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from jobs import maintain
+from jobs import maintain, working
 from schemas.catalog_attributes import CATALOG_ATTRIBUTES
 from schemas.runs import RUNS
-from tests.jobs.shelf import settings
+from tests.jobs.shelf import NOON, settings
 from tests.jobs.test_tables import value
 
 
@@ -15,7 +17,16 @@ def run(tables, overrides):
     maintain.main(settings(Path(tables.root), f"warehouse={tables.root}", *overrides))
 
 
-def test_small_files_become_one_and_readers_of_old_versions_go_on(tables):
+def sign(tables, run_id, seen_at):
+    """What a run that never ended has left."""
+    path = Path(tables.root) / working.FOLDER / run_id
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"where": "here", "started_at": str(NOON), "seen_at": str(seen_at)}))
+
+
+def test_small_files_become_one_and_readers_of_old_versions_go_on_and_signs_of_the_long_dead_leave(tables):
+    sign(tables, "dead", NOON)
+    sign(tables, "fresh", datetime.now(UTC))
     for product in "abc":
         tables.append(tables.rows([value(product, "x")], CATALOG_ATTRIBUTES), CATALOG_ATTRIBUTES, txn=product)
     before = tables.read(CATALOG_ATTRIBUTES)
@@ -28,6 +39,7 @@ def test_small_files_become_one_and_readers_of_old_versions_go_on(tables):
     assert [row.product_id for row in rows] == ["a", "b", "c"]
     assert sorted(tables.read(CATALOG_ATTRIBUTES).collect()) == rows
     assert not tables.append(before, CATALOG_ATTRIBUTES, txn="a")
+    assert [one.run_id for one in working.signs(tables.spark, tables.root)] == ["fresh"]
     [booked] = tables.read(RUNS).collect()
     assert dict(booked.counts)["catalog_attributes_files"] == 1
 

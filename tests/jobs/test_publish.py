@@ -306,6 +306,44 @@ def test_an_answer_to_a_page_that_changed_is_no_answer(warehouse):
     assert {row.published_at for row in rows} == {row.decided_at for row in first}  # the values are the same
 
 
+def test_what_is_deleted_or_moved_to_another_type_is_taken_back_and_returns_as_it_was(warehouse):
+    before = current(warehouse)
+    product_ = warehouse.read(PRODUCTS).where("product_id = 'p1'")
+    warehouse.upsert(product_.withColumn("is_current", F.lit(False)), PRODUCTS)
+    deleted = run(warehouse, "publish-2", LATER)
+    after_deletion = warehouse.read(ATTRIBUTES).count()
+    moved = product("p1", TITLES["p1"]) | {"content_hash": "moved", "product_type": "mug"}
+    warehouse.upsert(warehouse.rows([moved], PRODUCTS), PRODUCTS)
+
+    in_another_type = run(warehouse, "publish-3", LATER + timedelta(days=1))
+    warehouse.upsert(warehouse.rows([moved | {"is_current": False}], PRODUCTS), PRODUCTS)
+    warehouse.upsert(product_, PRODUCTS)
+    back = run(warehouse, "publish-4", LATER + timedelta(days=2))
+
+    assert (deleted.counts["requested"], deleted.counts["withdrawn"], after_deletion) == (6, 2, 0)
+    assert (in_another_type.counts["published"], in_another_type.counts["new_decisions"]) == (0, 0)
+    assert (back.counts["published"], back.counts["withdrawn"]) == (2, 0)
+    assert current(warehouse) == before
+
+
+def test_answers_of_an_older_model_and_a_night_of_an_older_day_leave_what_is_published(warehouse):
+    before = current(warehouse)
+    answered = warehouse.read(PREDICTIONS).where("product_id = 'p1'").withColumn("model_version", F.lit("6"))
+    later = answered.withColumn("predicted_at", F.lit(LATER)).withColumn("value", F.lit("ALBA"))
+    warehouse.append(later.where("attribute = 'brand'"), PREDICTIONS, txn="backfill")
+
+    at = LATER + timedelta(days=1)
+    conf = config.load([config.BASE, "conf/local.yaml", "conf/test.yaml"], ["label.unknown_words=[n/a]"])
+    older = runs.Job(
+        name="publish", id="older", day=date(2026, 1, 2), conf=conf, spark=warehouse.spark, tables=warehouse,
+        started_at=at,
+    )  # fmt: skip
+    publish.publish(older, ALONE)
+
+    assert older.counts["new_decisions"] == 0
+    assert current(warehouse) == before
+
+
 SHADOW = Pinned("other", "8", Path(), "hash", Schemas(ocr="", features=""))
 """A second model; it reads every brand as the first word of the title, and no quantity."""
 

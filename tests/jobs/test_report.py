@@ -65,8 +65,8 @@ def empty(**changes: object):
     plain: dict[str, Any] = {
         "day": DAY, "run_id": "report-1", "num_products": 0, "model": "", "outcomes": [], "num_holes": 0,
         "num_filled": 0, "targets": [], "cards": [], "gates": [], "review": [], "quarantine": [],
-        "num_quarantined": 0, "runs": [], "findings": None, "measured_model": "", "mistakes": [], "sides": [],
-        "agreement": Concordance(0, 0, None),
+        "num_quarantined": 0, "runs": [], "sizes": [], "findings": None, "measured_model": "", "mistakes": [],
+        "sides": [], "agreement": Concordance(0, 0, None),
     }  # fmt: skip
     return Report(**(plain | changes))
 
@@ -350,6 +350,16 @@ def test_every_pair_is_counted_once_by_what_became_of_it(warehouse, pictures):
     assert (shown.num_holes, shown.num_filled) == (2, 1)
     assert [gate["published"] for gate in shown.gates] == [1]
     assert [line.answer.value for line in shown.review] == ["Oru"]
+
+
+def test_the_page_tells_how_large_each_table_is(warehouse, pictures):
+    shown = compose(warehouse, pictures)
+
+    sizes = {row["table"]: row for row in shown.sizes}
+    assert (sizes["products"]["files"], sizes["products"]["bytes"]) == warehouse.size(PRODUCTS)
+    assert shown.sizes == sorted(shown.sizes, key=lambda row: -row["bytes"])
+    assert "<td>products</td>" in page.render(shown)
+    assert "what the warehouse holds" not in page.render(empty()).lower()
 
 
 def test_the_page_shows_each_product_with_its_pack_and_needs_no_network(warehouse, pictures):

@@ -66,7 +66,9 @@ def test_the_same_settings_draw_nothing_again(drawn, capfd):
     assert "is drawn already" in capfd.readouterr().err
 
 
-PLAN = files.Plan(out="", truth="", products=40, seed=7, features_only=False, ocr_schema="", feature_schema="")
+PLAN = files.Plan(
+    out="", truth="", products=40, seed=7, features_only=False, ocr_schema="", feature_schema="", dim=1280
+)
 
 
 @pytest.mark.parametrize(

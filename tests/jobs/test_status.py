@@ -2,7 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta
 
-from jobs import chunks, status
+from jobs import chunks, status, working
 from schemas.chunks import CHUNKS
 from schemas.predictions import PREDICTIONS
 from schemas.runs import RUNS
@@ -53,3 +53,20 @@ def test_a_dead_run_and_the_one_that_went_on(tables):
     assert dead.endswith(" s ago; no end in the run book: at work, or dead")
     assert done.startswith(f"{DONE}, facetmill/3: 1 of 1 chunks, 1,000 of 1,000 pairs; the last landed ")
     assert done.endswith("; succeeded")
+
+
+def test_who_is_at_work_and_who_fell_silent_but_none_that_has_ended(tables):
+    tables.append(tables.rows([run(DONE, "enrich")], RUNS), RUNS, txn="runs")
+    now = datetime.now(UTC)
+    with (
+        working.shown(tables.spark, tables.root, DEAD, NOON),
+        working.shown(tables.spark, tables.root, DONE, NOON),
+    ):
+        [alive] = status.at_work(tables, now=now)
+        [silent] = status.at_work(tables, now=now + timedelta(hours=1))
+
+    assert alive.startswith(f"{DEAD} on ")
+    assert "since 2026-01-15 12:00:00, last sign " in alive
+    assert alive.endswith(" s ago: at work")
+    assert silent.endswith(" s ago: dead, or paused: run it again")
+    assert list(status.at_work(tables, now=now)) == []
