@@ -27,7 +27,7 @@ needs:  # what nobody can install for you: asked every time, before anything is 
 	$(BIN)/python -m jobs.jars
 	@touch $@
 
-demo: setup  ## the whole night on a sample catalogue that the project draws; MODEL=pam, mxt or both
+demo: setup  ## the whole night on a sample catalogue that the project draws; MODEL=pam, mxt, both or combined
 	$(BIN)/python -m jobs.nightly --conf $(CONF) --day $(DAY) --plan $(MODEL)
 
 GATES := --conf $(CONF) --conf conf/gates.yaml --day $(DAY)

@@ -49,6 +49,11 @@ STEPS: Sequence[Step] = (
         doc="Learns and registers a challenger. Killed, it goes on from its last state.",
     ),
     Step(
+        job="combine",
+        timeout=timedelta(hours=1),
+        doc="Makes one model of two that were trained; the same two are combined once.",
+    ),
+    Step(
         job="enrich",
         timeout=timedelta(hours=12),
         doc="Asks the model whatever it has not answered yet, chunk by chunk; committed chunks are not asked again.",
@@ -96,7 +101,7 @@ MAINTENANCE = ("maintain",)
 """Once a week, beside whatever runs."""
 DEMO = tuple(job for job in ORDER if job not in ("audit", *MAINTENANCE))
 """From a drawn catalogue to a report, with a model trained on the way."""
-TRAINING = ("label", "train")
+TRAINING = ("label", "train", "combine")
 """Has a rhythm of its own: a model lives for weeks, and its certificates hold for it alone."""
 NIGHT = tuple(job for job in ORDER if job not in ("sample", *TRAINING, "evaluate", *MAINTENANCE))
 """What a night does, with the model that there is."""
@@ -106,10 +111,17 @@ DEADLINE = timedelta(hours=8)
 POOL = "facetmill"
 """Its slots are how many jobs may run at once, over all DAGs."""
 
+WHERE_ASKED = ("combine",)
+"""Runs only where a model names it."""
+
 BASELINE = "conf/models/word_matching.yaml"
 """Teaches and asks Word Matching under a name of its own: the report compares with it."""
 MXT = "conf/models/mxt.yaml"
 """Teaches and asks MXT under a name of its own, of pictures read as it wants them."""
+SPANS = "conf/models/spans.yaml"
+"""Teaches and asks the span model under a name of its own."""
+COMBINED = "conf/models/combined.yaml"
+"""Asks the combination of PAM and the span model under a name of its own."""
 BOTH = "conf/both.yaml"
 """Lets PAM and MXT publish."""
 ITSELF = ""
@@ -129,6 +141,12 @@ VARIANTS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "calibrate": (ITSELF, MXT),
         **dict.fromkeys(("publish", "evaluate", "report"), (BOTH,)),
     },
+    "combined": {
+        "train": (ITSELF, SPANS, BASELINE),
+        "combine": (ITSELF,),
+        "enrich": (ITSELF, SPANS, COMBINED, BASELINE),
+        **dict.fromkeys(("calibrate", "publish", "evaluate", "report"), (COMBINED,)),
+    },
 }
 """By model, the conf files that a job is run with, once for each entry; a job that is not named runs by itself."""
 
@@ -138,5 +156,9 @@ def steps(jobs: Sequence[str], model: str) -> tuple[str, ...]:
 
     An empty model runs every job once, with the settings of the night alone.
     """
-    variants = VARIANTS[model] if model else {}
-    return tuple(f"{job}:{confs}".rstrip(":") for job in jobs for confs in variants.get(job, (ITSELF,)))
+    variants = {
+        **dict.fromkeys(jobs, (ITSELF,)),
+        **dict.fromkeys(WHERE_ASKED, ()),
+        **(VARIANTS[model] if model else {}),
+    }
+    return tuple(f"{job}:{confs}".rstrip(":") for job in jobs for confs in variants[job])

@@ -14,7 +14,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import wraps
 from importlib import import_module
 from pathlib import Path
@@ -34,14 +34,19 @@ def main() -> None:
     parser.add_argument("job")
     parser.add_argument("argv", nargs=argparse.REMAINDER)
     asked = parser.parse_args()
-    if asked.at and os.getpgrp() != os.getpid():
-        os.setpgrp()  # die alone, with the JVM and its workers
+    play(asked.job, asked.argv, at=asked.at, writes=asked.writes)
+
+
+def play(job: str, argv: Sequence[str], *, at: str = "", writes: Path | None = None) -> None:
+    """Run a job in this process, and die with the JVM and its workers at a write, or list the writes in a file."""
+    if os.getpgrp() != os.getpid():
+        os.setpgrp()  # to die alone
     made: list[str] = []
     for name in WRITES:
-        setattr(Tables, name, watched(name, getattr(Tables, name), made, *_point(asked.at)))
-    import_module(f"jobs.{asked.job}").main(asked.argv)
-    if asked.writes is not None:
-        asked.writes.write_text(json.dumps(made), encoding="utf-8")
+        setattr(Tables, name, watched(name, getattr(Tables, name), made, *_point(at)))
+    import_module(f"jobs.{job}").main(argv)
+    if writes is not None:
+        writes.write_text(json.dumps(made), encoding="utf-8")
 
 
 def _point(at: str) -> tuple[int, str]:

@@ -1,12 +1,17 @@
 """Kill every job of a night at each of its writes, start it again, and hold the tables against an undisturbed night.
 
     python -m benchmarks.kill_points --out benchmarks/results/kill_points.json
-    python -m benchmarks.kill_points --jobs enrich publish --moments during --at-once 2
+    python -m benchmarks.kill_points --jobs enrich publish --moments during
+    python -m benchmarks.kill_points --chain
 
 A night of Word Matching on a small catalogue of readings runs once undisturbed, job by job, and lists its writes. Then,
-for each job, each write and each moment (before it, in the middle of it, after it), the job is run on a copy of the
-warehouse as it was before that job, dies there with all of its processes (benchmarks/dying.py), is started again, and
-what it leaves is compared row by row with what the undisturbed job left: rows lost, rows double, answers kept.
+for each job, each write and each moment (before the first, in the middle of each, after each), the job is run on a copy
+of the warehouse as it was before that job, dies there with all its processes (benchmarks/dying.py), is started again,
+and what it leaves is compared row by row with what the undisturbed job left: rows lost, rows double, answers kept. Just
+before a write is just after the one before it.
+
+--chain kills one job again and again: in the middle of its first write, after it, in the middle of the next start's
+second write, and so on until it comes to its end. That is quicker, and says less of where something went wrong.
 """
 
 import argparse
@@ -16,20 +21,20 @@ import platform
 import shutil
 import signal
 import sqlite3
-import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from deltalake import DeltaTable
 
-from benchmarks import same_tables
-from benchmarks.dying import MOMENTS
+from benchmarks import dying, same_tables
+from benchmarks.dying import AFTER, BEFORE, DURING, MOMENTS
 from schemas.catalogue import WAREHOUSE
 
 JOBS = ("ingest", "label", "train", "enrich", "calibrate", "publish", "verify", "maintain")
@@ -39,6 +44,8 @@ RELOCATE = (
     "UPDATE experiments SET artifact_location = replace(artifact_location, ?, ?)",
     "UPDATE model_versions SET source = replace(source, ?, ?)",
 )
+MOST_WRITES = 50
+"""A chain that has not come to its end by then never will."""
 BOOKS = {"runs", "chunks"}
 """What says how work was done, not what came of it."""
 
@@ -57,24 +64,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--jobs", nargs="+", choices=JOBS, default=list(JOBS))
     parser.add_argument("--moments", nargs="+", choices=MOMENTS, default=list(MOMENTS))
+    parser.add_argument("--chain", action="store_true", help="one trial a job, killed at every write in turn")
     parser.add_argument("--products", type=int, default=60)
-    parser.add_argument("--at-once", type=int, default=1, help="nights that run side by side")
     parser.add_argument("--out", type=Path, default=None, help="JSON file of the matrix")
     asked = parser.parse_args()
+    for job in ("sample", *JOBS):
+        import_module(f"jobs.{job}")
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         night = Night(Path(folder), asked.products)
         points = list(night.play(asked.jobs, asked.moments))
         print(f"{len(points)} points", flush=True)
-        with ThreadPoolExecutor(asked.at_once) as pool:
-            rows = []
-            for row in pool.map(night.trial, points):
-                rows.append(row)
-                print(json.dumps(row), flush=True)
+        rows = []
+        for row in map(night.chain, asked.jobs) if asked.chain else map(night.trial, points):
+            rows.append(row)
+            print(json.dumps(row), flush=True)
     bad = [row for row in rows if row["lost"] or row["double"] or row["problem"]]
     found = {
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-        "data": f"{asked.products} drawn products as readings, Word Matching, seven chunks or so",
+        "data": f"{asked.products} drawn products as readings, Word Matching, five chunks or so",
         "points": len(rows),
         "differ": len(bad),
         "seconds": round(time.monotonic() - began),
@@ -116,12 +124,12 @@ class Night:
             "registry.tracking_uri": f"sqlite:///{home}/mlflow.db",
             "registry.artifacts": home / "mlflow",
             "model.name": "word_matching",
-            "enrich.chunk_pairs": 50,
+            "enrich.chunk_pairs": 80,
             "calibrate.min_judged": 2,
             "calibrate.prior_strength": 1.0,
         }
         flags = [part for key, value in own.items() for part in ("--set", f"{key}={value}")]
-        return ["--conf", "conf/local.yaml", "--day", DAY, *flags]
+        return ["--conf", "conf/local.yaml", "--conf", "conf/test.yaml", "--day", DAY, *flags]
 
     def play(self, jobs: Sequence[str], moments: Sequence[str]) -> Iterator[Point]:
         """Run the jobs one after another; the points at which some of them can be killed."""
@@ -134,12 +142,13 @@ class Night:
                 home.mkdir()
                 (self.folder / f"before-{job}").mkdir()
             listed = self.folder / f"{job}.json"
-            run(job, self.argv(home), "--writes", str(listed))
+            run(job, self.argv(home), writes=listed)
             self.known[job] = contents(home / "warehouse")
             print(f"{job}: {listed.read_text()}", flush=True)
             if job in jobs:
                 for number, write in enumerate(json.loads(listed.read_text())):
-                    yield from (Point(job, number, write, moment) for moment in moments)
+                    at = [moment for moment in moments if moment != BEFORE or number == 0]
+                    yield from (Point(job, number, write, moment) for moment in at)
 
     def trial(self, point: Point) -> dict[str, Any]:
         """Kill, start again, compare."""
@@ -147,28 +156,77 @@ class Night:
             home = Path(folder) / "home"
             shutil.copytree(self.folder / f"before-{point.job}", home)
             relocate(home, self.folder / "home")
-            killed = run(point.job, self.argv(home), "--at", f"{point.number}:{point.moment}", may_die=True)
+            killed = run(point.job, self.argv(home), at=f"{point.number}:{point.moment}", may_die=True)
             calls = answers(home / "warehouse")
             again = run(point.job, self.argv(home), may_die=True)
-            found, wanted = contents(home / "warehouse"), self.known[point.job]
+            problem = "" if killed.code == -signal.SIGKILL else f"was to die, ended with {killed.code}"
+            problem = problem if again.code == 0 else f"did not go on: {again.told[-300:]}"
+            return point._asdict() | {"answers_kept": calls, **self.compared(point.job, home), "problem": problem}
+
+    def chain(self, job: str) -> dict[str, Any]:
+        """Kill one job at every write in turn, until it comes to its end; compare."""
+        kills, number, problem = [], 0, ""
+        with tempfile.TemporaryDirectory(dir=self.folder) as folder:
+            home = Path(folder) / "home"
+            shutil.copytree(self.folder / f"before-{job}", home)
+            relocate(home, self.folder / "home")
+            done = Done(-signal.SIGKILL, "")
+            while done.code == -signal.SIGKILL and number < MOST_WRITES:
+                for moment in (DURING, AFTER):
+                    kept = answers(home / "warehouse")
+                    done = run(job, self.argv(home), at=f"{number}:{moment}", may_die=True)
+                    if done.code != -signal.SIGKILL:
+                        break
+                    kills.append({"write": number, "moment": moment, "answers_before": kept})
+                number += 1
+            if done.code:
+                problem = f"did not come to its end: {done.code} {done.told[-300:]}"
+            return {"job": job, "kills": len(kills), "at": kills, **self.compared(job, home), "problem": problem}
+
+    def compared(self, job: str, home: Path) -> dict[str, dict[str, int]]:
+        """Rows a table that are not there, and rows that the undisturbed night does not have."""
+        found, wanted = contents(home / "warehouse"), self.known[job]
         lost = {name: sum((rows - found.get(name, Counter())).values()) for name, rows in wanted.items()}
         double = {name: sum((rows - wanted.get(name, Counter())).values()) for name, rows in found.items()}
-        problem = "" if killed.returncode == -signal.SIGKILL else f"was to die, ended with {killed.returncode}"
-        problem = problem if again.returncode == 0 else f"did not go on: {again.stderr[-300:]}"
-        return point._asdict() | {
-            "answers_kept": calls,
+        return {
             "lost": {name: num for name, num in lost.items() if num},
             "double": {name: num for name, num in double.items() if num},
-            "problem": problem,
         }
 
 
-def run(job: str, argv: Sequence[str], *options: str, may_die: bool = False) -> subprocess.CompletedProcess[str]:
-    """One job in a process group of its own."""
-    command = [sys.executable, "-m", "benchmarks.dying", *options, job, *argv]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, start_new_session=True)  # noqa: S603  # our own
-    if done.returncode and not may_die:
-        raise SystemExit(f"{job} ended with {done.returncode}: {done.stderr[-3000:]}")
+class Done(NamedTuple):
+    """A process that has ended."""
+
+    code: int
+    """Its exit code, or the signal that killed it as a negative number."""
+    told: str
+    """What it said."""
+
+
+def run(job: str, argv: Sequence[str], *, may_die: bool = False, **options: Any) -> Done:
+    """One job in a process of its own, forked: what every job imports is imported once."""
+    with tempfile.TemporaryFile("w+") as told:
+        pid = os.fork()
+        if pid == 0:
+            os.dup2(told.fileno(), 1)
+            os.dup2(told.fileno(), 2)
+            code = 1
+            try:
+                dying.play(job, argv, **options)
+                code = 0
+            except SystemExit as stop:
+                code = stop.code if isinstance(stop.code, int) else 1
+            except Exception:  # noqa: BLE001  # told, as the interpreter would
+                traceback.print_exc()
+            finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
+                os._exit(code)  # nothing of this process is the child's to clean up
+        done = Done(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), "")
+        told.seek(0)
+        done = done._replace(told=told.read())
+    if done.code and not may_die:
+        raise SystemExit(f"{job} ended with {done.code}: {done.told[-3000:]}")
     return done
 
 
@@ -196,6 +254,12 @@ def answers(warehouse: Path) -> int:
 
 def markdown(rows: Sequence[dict[str, Any]]) -> list[str]:
     """A line a write: `=` where the tables are those of the undisturbed night."""
+    if rows and "kills" in rows[0]:
+        header = ["| job | killed | rows lost | rows double | problem |", "|---|---|---|---|---|"]
+        return header + [
+            f"| {row['job']} | {row['kills']} times | {row['lost'] or 0} | {row['double'] or 0} | {row['problem']} |"
+            for row in rows
+        ]
     lines = ["| job | write | before | during | after |", "|---|---|---|---|---|"]
     by_write: dict[tuple[str, int, str], dict[str, str]] = {}
     for row in rows:

@@ -21,12 +21,13 @@ from typing import Any
 
 from deltalake import DeltaTable
 
+from airflow_dags import plan
 from airflow_dags.demo import free_port
-from airflow_dags.plan import DEMO
 from benchmarks.moto_store import BUCKET, Store, moto
 from benchmarks.same_tables import rows
 
 DAY = "2026-01-15"
+STEPS = plan.steps(plan.DEMO, "")
 COMPARED = (
     "products", "catalog_attributes", "product_pictures", "image_texts", "image_features", "examples", "predictions",
     "gates", "decisions", "attributes", "review_queue",
@@ -54,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 def compare(folder: Path, products: int, steps: int) -> dict[str, Any]:
     """Rows of each table on the file system, on S3, and in both."""
     with moto() as store, mlflow_server(store, folder) as server:
-        local = timed(run, store, settings(folder, f"{folder}", products, steps), DEMO)
+        local = timed(run, store, settings(folder, f"{folder}", products, steps), STEPS)
         store.upload(folder / "catalogue", "catalogue")
         on_s3 = settings(folder / "s3", f"s3a://{BUCKET}", products, steps) | {
             "s3.endpoint": store.endpoint,
@@ -64,7 +65,7 @@ def compare(folder: Path, products: int, steps: int) -> dict[str, Any]:
             "registry.artifacts": "",
             "evaluate.truth": folder / "truth",
         }
-        remote = timed(run, store, on_s3, [job for job in DEMO if job != "sample"])
+        remote = timed(run, store, on_s3, [job for job in STEPS if job != "sample"])
         tables = {}
         for name in COMPARED:
             here = rows(DeltaTable(str(folder / "warehouse" / name)))

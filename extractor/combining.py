@@ -3,19 +3,20 @@
 Both answers are candidates; where the two agree there is one. A logistic regression on what can be seen of them (own
 and other score, margin, agreement, whether the value was read or inferred) tells the chance that a candidate is right,
 and the likelier one answers: stacking (Wolpert, Neural Networks 1992). It is fitted on judged answers to questions that
-taught neither model; its features let it prefer printed values of the spans and inferred ones of the generator.
+taught neither model, which may be few: its weights are drawn towards a prior. Its features let it prefer printed values
+of the spans and inferred ones of the generator.
 
 N questions, F features of a candidate.
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import minimize
 from scipy.special import expit, logit
-from sklearn.linear_model import LogisticRegression
 
 from extractor.errors import ContractError
 
@@ -24,6 +25,8 @@ Flags = npt.NDArray[np.bool_]
 
 LEAST = 1e-4
 """Scores are kept this far from 0 and 1."""
+LEASTS = np.arange(0, 20) / 20
+"""Chances that are tried as the least of an answer."""
 FEATURES = (
     "score",
     "margin",
@@ -37,6 +40,8 @@ FEATURES = (
     "other_unknown_score",
 )
 """Scores as logits; of the other model's one, according to what it says."""
+PRIOR = {"score": 1.0, "agrees": 1.0, "agreeing_score": 0.5, "contradicted": -1.0}
+"""Weights where nothing was judged: a score is what it says, and two that agree are right more often."""
 
 
 class Answers(NamedTuple):
@@ -56,11 +61,11 @@ class Combined(NamedTuple):
     """What both say together."""
 
     answered: Flags
-    """[N] either has a value."""
+    """[N] with a value: either has one, and it is likely enough."""
     by_spans: Flags
-    """[N] it is the spans' value, of two equal ones too."""
+    """[N] the likelier value is the spans', of two equal ones too."""
     confidence: Floats
-    """[N] the chance that the value is right; 0 where there is none."""
+    """[N] the chance that the likelier value is right; 0 where neither has one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +75,8 @@ class Combiner:
     weights: tuple[float, ...]
     """One a feature."""
     intercept: float
+    least: float = 0.0
+    """Below this chance unknown is the answer."""
 
     def __call__(self, spans: Answers, generator: Answers, agree: Flags) -> Combined:
         """Answer N questions; `agree` [N] says whether both values are the same."""
@@ -79,7 +86,8 @@ class Combiner:
         ]
         by_spans = spans.answered & (agree | (chances[0] >= chances[1]))
         confidence = np.where(by_spans, chances[0], chances[1])
-        return Combined(spans.answered | generator.answered, by_spans, confidence)
+        answered = (spans.answered | generator.answered) & (confidence >= self.least)
+        return Combined(answered, by_spans, confidence)
 
     def to_json(self) -> str:
         """For a table or a file."""
@@ -91,7 +99,8 @@ def from_json(content: str) -> Combiner:
     fields = json.loads(content)
     if fields.get("kind") != "stacked" or tuple(fields.get("features", ())) != FEATURES:
         raise ContractError("combiner", content, f"kind stacked with features {', '.join(FEATURES)}")
-    return Combiner(weights=tuple(map(float, fields["weights"])), intercept=float(fields["intercept"]))
+    weights = tuple(map(float, fields["weights"]))
+    return Combiner(weights=weights, intercept=float(fields["intercept"]), least=float(fields["least"]))
 
 
 def fit(
@@ -101,18 +110,45 @@ def fit(
     *,
     right_spans: Flags,
     right_generator: Flags,
+    num_with_gold: int,
     strength: float = 1.0,
 ) -> Combiner:
-    """From N judged questions; `strength` is the inverse of the ridge penalty."""
+    """From N judged questions, `num_with_gold` of them with a value; `strength` is the inverse of the penalty."""
     first, second = _candidates(spans, generator, agree)
     alone = generator.answered & ~(agree & spans.answered)  # two equal values are one candidate
     seen = np.concatenate([first[spans.answered], second[alone]])
     right = np.concatenate([right_spans[spans.answered], right_generator[alone]])
-    if not right.any() or right.all():
-        raise ContractError("judged answers", f"{int(right.sum())} right of {len(right)}", "right and wrong ones")
-    fitted = LogisticRegression(C=strength, max_iter=1000).fit(seen, right)
-    weights = tuple(round(float(weight), 6) for weight in fitted.coef_[0])
-    return Combiner(weights=weights, intercept=round(float(fitted.intercept_[0]), 6))
+    intercept, *weights = (round(float(weight), 6) for weight in _logistic(seen, right, strength))
+    combiner = Combiner(weights=tuple(weights), intercept=intercept)
+    both = combiner(spans, generator, agree)
+    right_both = np.where(both.by_spans, right_spans, right_generator) & both.answered
+    return replace(combiner, least=_best_least(both, right_both, num_with_gold))
+
+
+def _logistic(seen: Floats, right: Flags, strength: float) -> Floats:
+    """[1 + F] intercept and weights of logistic regression on candidates [C, F], drawn towards PRIOR by a ridge."""
+    prior = np.array([0.0, *(PRIOR.get(name, 0.0) for name in FEATURES)])
+    seen = np.column_stack([np.ones(len(seen)), seen])
+    sign = np.where(right, 1.0, -1.0)
+
+    def loss(weights: Floats) -> tuple[float, Floats]:
+        margin, off = sign * (seen @ weights), weights - prior
+        gradient = (-sign * expit(-margin)) @ seen + off / strength
+        return float(np.logaddexp(0.0, -margin).sum() + off @ off / (2 * strength)), gradient
+
+    found: Floats = minimize(loss, prior, jac=True, method="BFGS").x
+    return found
+
+
+def _best_least(both: Combined, right: Flags, num_with_gold: int) -> float:
+    """The chance from which on answering gives the best F1; of equals the lowest."""
+    best, chosen = -1.0, 0.0
+    for least in LEASTS:
+        kept = both.answered & (both.confidence >= least)
+        f1 = 2 * int((right & kept).sum()) / max(int(kept.sum()) + num_with_gold, 1)
+        if f1 > best:
+            best, chosen = f1, float(least)
+    return chosen
 
 
 def _candidates(spans: Answers, generator: Answers, agree: Flags) -> tuple[Floats, Floats]:

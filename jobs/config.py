@@ -161,6 +161,28 @@ class Train:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Combine:
+    """Two registered models as one."""
+
+    name: str
+    """Name of the combination in the registry."""
+    spans: str
+    """Registered name of the model that reads printed values."""
+    generator: str
+    """Registered name of the model that may also answer with what is printed nowhere."""
+    version: str | int
+    """Of both: a version, or an alias such as champion."""
+    strength: float
+    """Inverse of the ridge penalty on the weights of the combination."""
+    promote: bool
+    """Make the new version champion at once; the first version of a name always is."""
+
+    def __post_init__(self) -> None:
+        if not self.strength > 0:
+            raise ConfigError("strength", self.strength, "a number above 0")
+
+
+@dataclass(frozen=True, kw_only=True)
 class Registry:
     """Where models live."""
 
@@ -491,6 +513,7 @@ class Conf:
     model: Component
     pretrain: pretraining.Config
     train: Train
+    combine: Combine
     registry: Registry
     enrich: Enrich
     backfill: Backfill

@@ -16,14 +16,17 @@ from jobs import answers, deciding, runs
 from jobs.answers import PAIR
 from jobs.deciding import ANSWER
 from jobs.tables import Tables
+from schemas.attribute_definitions import ATTRIBUTE_DEFINITIONS
 from schemas.attributes import ATTRIBUTES
 from schemas.catalog_attributes import CATALOG_ATTRIBUTES
 from schemas.catalogue import WAREHOUSE
 from schemas.decisions import DECISIONS
-from schemas.enums import Decision, GateState
+from schemas.enums import Decision, GateState, RunStatus
 from schemas.gates import GATES
 from schemas.predictions import PREDICTIONS
+from schemas.products import PRODUCTS
 from schemas.review_queue import REVIEW_QUEUE
+from schemas.runs import RUNS
 
 SHOWN = 3
 """Rows that break a rule and are shown."""
@@ -66,12 +69,30 @@ def rules(tables: Tables) -> list[Rule]:
         Rule("a published value is what was decided last", lacks(attributes, published, "value", "gate_id")),
         Rule("what was decided to be published is", lacks(published, attributes, "value", "gate_id")),
         Rule("what waits for review was decided last", lacks(reviews, queued)),
-        Rule("what was decided to wait for review does", lacks(queued, reviews)),
+        Rule(
+            "a pair whose answers were all decided to wait for review does",
+            waiting(tables, last).join(reviews, on=list(PAIR), how="left_anti"),
+        ),
         Rule(
             "a published value passes its gate", lacks(attributes, attributes.join(gates, on="gate_id").where(passes))
         ),
         Rule("no value of a seller or an auditor is replaced", attributes.join(stated, on=list(PAIR), how="left_semi")),
     ]
+
+
+def waiting(tables: Tables, last: DataFrame) -> DataFrame:
+    """Pairs that are asked now and for which the models that publish now have nothing but values for review.
+
+    What was decided of an answer to an older page, or of a model that is retired, stays its last decision.
+    """
+    publish = (F.col("job") == "publish") & (F.col("status") == RunStatus.SUCCEEDED)
+    models = tables.read_or_empty(RUNS).where(publish).agg(F.max_by("model_version", "started_at")).collect()[0][0]
+    products = tables.read_or_empty(PRODUCTS).where("is_current").select("product_id", "product_type")
+    defined = tables.read_or_empty(ATTRIBUTE_DEFINITIONS).select("product_type", "attribute")
+    asked = products.join(F.broadcast(defined), on="product_type", how="inner").select(*PAIR)
+    of_now = last.where(F.col("model_version").isin((models or "").split(", ")))
+    for_review = of_now.groupBy(*PAIR).agg(F.every(F.col("decision") == Decision.REVIEW).alias("waits"))
+    return for_review.where("waits").join(asked, on=list(PAIR), how="left_semi").drop("waits")
 
 
 def twice(rows: DataFrame, key: Sequence[str]) -> DataFrame:

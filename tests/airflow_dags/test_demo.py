@@ -34,7 +34,7 @@ def test_jobs_find_their_own_spark_and_python_and_their_conf(tmp_path):
 
 
 def test_what_a_night_needs_is_prepared_before_it():
-    assert demo.PREPARED[-2:] == plan.TRAINING
+    assert demo.PREPARED[-2:] == plan.steps(plan.TRAINING, "")
     assert "enrich" not in demo.PREPARED
 
 

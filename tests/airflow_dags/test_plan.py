@@ -33,3 +33,10 @@ def test_a_model_runs_a_job_once_for_each_of_its_variants():
         "train", f"train:{plan.MXT}", f"train:{plan.BASELINE}", f"publish:{plan.BOTH}",
     )  # fmt: skip
     assert plan.steps(("train", "publish"), "") == ("train", "publish")
+
+
+def test_models_are_combined_only_where_one_is_asked_that_needs_it():
+    assert plan.steps(plan.TRAINING, "") == ("label", "train")
+    assert plan.steps(plan.TRAINING, "combined") == (
+        "label", "train", f"train:{plan.SPANS}", f"train:{plan.BASELINE}", "combine",
+    )  # fmt: skip

@@ -24,7 +24,7 @@ def simulated(seed=0):
 
 def test_both_together_find_more_at_a_precision_than_either_alone():
     spans, generator, agree, right_spans, right_generator = simulated()
-    combiner = fit(spans, generator, agree, right_spans=right_spans, right_generator=right_generator)
+    combiner = fit(spans, generator, agree, right_spans=right_spans, right_generator=right_generator, num_with_gold=NUM)
     spans, generator, agree, right_spans, right_generator = simulated(seed=1)
 
     both = combiner(spans, generator, agree)
@@ -44,7 +44,7 @@ def test_both_together_find_more_at_a_precision_than_either_alone():
 
 def test_confidences_say_how_often_answers_are_right():
     judged = simulated()
-    combiner = fit(*judged[:3], right_spans=judged[3], right_generator=judged[4])
+    combiner = fit(*judged[:3], right_spans=judged[3], right_generator=judged[4], num_with_gold=NUM)
     spans, generator, agree, right_spans, right_generator = simulated(seed=1)
 
     both = combiner(spans, generator, agree)
@@ -57,7 +57,7 @@ def test_confidences_say_how_often_answers_are_right():
 
 def test_an_answer_that_stands_alone_is_taken_and_none_is_no_answer():
     judged = simulated()
-    combiner = fit(*judged[:3], right_spans=judged[3], right_generator=judged[4])
+    combiner = fit(*judged[:3], right_spans=judged[3], right_generator=judged[4], num_with_gold=NUM)
     spans, generator = (
         Answers(np.array(answered), np.array([0.9, 0.9, 0.9]), np.array([0.9, 0.9, 0.9]), np.zeros(3, bool))
         for answered in ([True, False, False], [False, True, False])
@@ -76,7 +76,7 @@ def test_inferred_values_may_be_trusted_less():
     right_generator = right_generator & ~inferred
     generator = generator._replace(inferred=inferred)
     agree = agree & ~inferred
-    combiner = fit(spans, generator, agree, right_spans=right_spans, right_generator=right_generator)
+    combiner = fit(spans, generator, agree, right_spans=right_spans, right_generator=right_generator, num_with_gold=NUM)
 
     both = combiner(spans, generator, agree)
 
@@ -85,15 +85,33 @@ def test_inferred_values_may_be_trusted_less():
 
 def test_a_combiner_survives_its_file_and_foreign_ones_are_refused():
     judged = simulated()
-    combiner = fit(*judged[:3], right_spans=judged[3], right_generator=judged[4])
+    combiner = fit(*judged[:3], right_spans=judged[3], right_generator=judged[4], num_with_gold=NUM)
 
     assert from_json(combiner.to_json()) == combiner
     with pytest.raises(ContractError, match="stacked"):
         from_json(replace(combiner, weights=()).to_json().replace("margin", "luck"))
 
 
-def test_answers_that_are_all_right_teach_nothing():
-    spans, generator, agree, *_ = simulated()
+def test_where_nothing_was_judged_agreement_counts_and_with_it_the_surer_of_two():
+    none = Answers(*(np.zeros(0, kind) for kind in (bool, float, float, bool)))
+    empty = np.zeros(0, bool)
+    combiner = fit(none, none, empty, right_spans=empty, right_generator=empty, num_with_gold=0)
+    spans, generator, *_ = simulated()
 
-    with pytest.raises(ContractError, match="right and wrong"):
-        fit(spans, generator, agree, right_spans=np.ones(NUM, bool), right_generator=np.ones(NUM, bool))
+    apart, together = (combiner(spans, generator, np.full(NUM, agree)) for agree in (False, True))
+
+    assert (apart.by_spans == (spans.score >= generator.score)).all()
+    assert (together.confidence > spans.score)[generator.score >= 0.5].all()
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_judged_answers_that_are_all_right_or_all_wrong_are_no_certainty(right):
+    spans, generator, agree, *_ = simulated()
+    judged = np.full(NUM, right)
+
+    both = fit(spans, generator, agree, right_spans=judged, right_generator=judged, num_with_gold=NUM)(
+        spans, generator, agree
+    )
+
+    assert np.isfinite(both.confidence).all()
+    assert (both.confidence > 0.9).mean() > 0.9 if right else (both.confidence < 0.1).mean() > 0.9

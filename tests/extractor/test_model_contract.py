@@ -9,11 +9,11 @@ import torch
 
 from extractor.errors import ModelError
 from extractor.evidence import replay, sources
-from extractor.models import mxt, pam, spans, word_matching
+from extractor.models import combined, mxt, pam, spans, word_matching
 from extractor.records import Definition, Example, Question
 from extractor.vocabulary import closed
 from schemas.enums import State
-from tests.extractor import tiny_mxt, tiny_pam, tiny_spans
+from tests.extractor import tiny_combined, tiny_mxt, tiny_pam, tiny_spans
 from tests.extractor.same import assert_same
 
 EXAMPLES = tiny_mxt.products(40)
@@ -23,6 +23,7 @@ CONFIGS = {
     "mxt, question in the decoder": tiny_mxt.config(attribute_in="decoder"),
     "spans, joint": tiny_spans.config(decoder="joint"),
     "spans, independent": tiny_spans.config(decoder="independent"),
+    "combined": tiny_combined.config(),
     "word matching": word_matching.Config(
         order="longest",
         sources=("title", "bullets", "ocr"),
@@ -36,9 +37,10 @@ KINDS: dict[str, Any] = {  # the models' classes
     "pam": pam.Model,
     "spans, joint": spans.Model,
     "spans, independent": spans.Model,
+    "combined": combined.Model,
     "word matching": word_matching.Model,
 }
-LEARNING = [name for name in CONFIGS if name != "word matching"]
+LEARNING = [name for name in CONFIGS if name not in ("combined", "word matching")]
 
 
 def create(name, seed=0):
@@ -49,6 +51,8 @@ def create(name, seed=0):
 @pytest.fixture(scope="module", params=list(CONFIGS))
 def model(request):
     """Each model; those that learn have done some steps, so that they answer with values and with unknown."""
+    if request.param == "combined":
+        return tiny_combined.model(EXAMPLES)
     fresh = create(request.param)
     if request.param in LEARNING:
         tiny_pam.train(fresh, EXAMPLES, steps=40, lr=5e-3)
