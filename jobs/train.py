@@ -60,6 +60,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             job.tables.rows(score_rows(job, learnt), SCORES), SCORES, txn=f"train:{conf.train.name}:{fingerprint}"
         )
         job.counts |= {"trained": 1, "steps": learnt.fitted.steps if learnt.fitted else 0}
+        if learnt.fitted is not None and learnt.fitted.num_unreachable:
+            job.counts |= {"train_unreachable": learnt.fitted.num_unreachable}
+            job.say(f"{learnt.fitted.num_unreachable:,} taught answers are out of the model's reach")
 
 
 def identity(lesson: Lesson, conf: config.Conf, start_hash: str = "") -> str:
