@@ -249,7 +249,9 @@ def carry_out(run: Run, file: Path) -> dict[str, Any]:
     seconds = time.process_time() - began
     seen = {(q.attribute, text.keys(q.answer)) for e in taught[Split.TRAIN] for q in e.asked if q.answer is not None}
     closed = {(one.product_type, one.attribute) for one in data.definitions if one.options is not None}
+    began = time.process_time()
     answers = {AS_TRAINED: cells_of(model, conf, data, variant)}
+    asking = time.process_time() - began
     for name, sets in variant.decoders.items():
         other = run.settings(sets)
         model.save(own / fitting.MODEL)
@@ -261,6 +263,7 @@ def carry_out(run: Run, file: Path) -> dict[str, Any]:
         "variant": run.name,
         "seed": run.seed,
         "cpu_seconds": seconds,
+        "products_a_cpu_second": len(asked_of(data, variant)) / asking,
         "answers": {
             name: figures(cells[at], cells.get(choosing, []), seen, closed, variant) for name, cells in answers.items()
         },
@@ -281,12 +284,16 @@ def taught_by(examples: Sequence[Example], variant: Variant) -> list[Example]:
     return kept
 
 
+def asked_of(data: exported.Exported, variant: Variant) -> list[Example]:
+    """The products that are asked."""
+    return [example for example in data.asked if variant.only in ("", example.product_type)]
+
+
 def cells_of(
     model: Model, conf: config.Conf, data: exported.Exported, variant: Variant
 ) -> Mapping[str, Sequence[Cell]]:
     """The truth with the model's answers, by split."""
-    asked = [example for example in data.asked if variant.only in ("", example.product_type)]
-    answered = Predictor(model, conf.enrich.batches).answer(Read(list(asked)))
+    answered = Predictor(model, conf.enrich.batches).answer(Read([*asked_of(data, variant)]))
     known = answered.astype(object).where(answered.notna(), None)
     rows = [Row(**{str(name): value for name, value in row.items()}) for row in known.to_dict("records")]
     facts = [fact for fact in data.facts if variant.only in ("", fact.product_type)]
@@ -346,14 +353,18 @@ def percent(share: float | None) -> float | None:
 def summed(done: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """One row a variant, and one a further decoder of it: mean and spread over the seeds."""
     parts: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
-    seconds: dict[tuple[str, str], list[float]] = {}
+    costs: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for run in done:
         for decoder, found in run["answers"].items():
             title = (run["system"], run["variant"] if decoder == AS_TRAINED else f"{run['variant']}, {decoder}")
             parts.setdefault(title, []).append(found)
-            seconds.setdefault(title, []).append(run["cpu_seconds"])
+            costs.setdefault(title, []).append(run)
     return [
-        {"system": system, "variant": name, "cpu_seconds": spread(seconds[system, name]), "cells": found[0]["cells"]}
+        {"system": system, "variant": name, "cells": found[0]["cells"]}
+        | {
+            cost: spread([run[cost] for run in costs[system, name]])
+            for cost in ("cpu_seconds", "products_a_cpu_second")
+        }
         | {metric: spread([one[metric] for one in found]) for metric in ("f1", "recall_at_90p")}
         | {
             metric: {key: spread([one[metric].get(key) for one in found]) for key in found[0][metric]}
@@ -376,11 +387,11 @@ def table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """The rows as Markdown, all figures in percent; then the paper's table, a column a product type."""
     slices = (*evaluate.STANDS, "closed", "unseen")
     yield from markdown(
-        ["system", "variant", "F1", "R@90P", *slices, "CPU s"],
+        ["system", "variant", "F1", "R@90P", *slices, "CPU s", "products a CPU s"],
         [
             [row["system"], row["variant"], told(row["f1"]), told(row["recall_at_90p"])]
             + [told(row["right"].get(name)) for name in slices]
-            + [told(row["cpu_seconds"])]
+            + [told(row["cpu_seconds"]), told(row["products_a_cpu_second"])]
             for row in rows
         ],
     )

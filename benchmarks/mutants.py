@@ -1,4 +1,4 @@
-"""See the acceptance tests fail: break PAM in one place a test, in a copy, and run that test there.
+"""See the acceptance tests fail: break PAM or MXT in one place a test, in a copy, and run that test there.
 
     python -m benchmarks.mutants --out benchmarks/results/mutants.json
 
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
-TESTS = "tests/extractor/test_pam_acceptance.py"
+PAM, MXT = "test_pam_acceptance", "test_mxt_acceptance"
 
 
 class Mutant(NamedTuple):
@@ -28,6 +28,13 @@ class Mutant(NamedTuple):
     old: str
     """Stands once in the file."""
     new: str
+    tests: str = PAM
+    """The file of the test."""
+
+    @property
+    def name(self) -> str:
+        """The test, and its file where it is not PAM's."""
+        return self.test if self.tests == PAM else f"{self.tests}: {self.test}"
 
 
 MUTANTS = (
@@ -60,6 +67,52 @@ MUTANTS = (
         "        return rows + place, torch.cat(absent, dim=1)",
     ),
     Mutant("test_12", "extractor/models/pam.py", "model.network.load_state_dict(load_file", "dict(load_file"),
+    Mutant("test_the_worked_example", "extractor/nn/mag.py", "self.beta * torch", "torch", "test_mag"),
+    Mutant("test_no_word_moves", "extractor/nn/mag.py", "return alpha_BX1 * move_BXD", "return move_BXD", "test_mag"),
+    Mutant(
+        "test_at_first",
+        "extractor/nn/mag.py",
+        "no_image = nn.Parameter(torch.zeros",
+        "no_image = nn.Parameter(torch.ones",
+        "test_mag",
+    ),
+    Mutant("test_weights_sum", "extractor/nn/grid_attention.py", "softmax(-1)", "softmax(-2)", "test_grid_attention"),
+    Mutant(
+        "test_at_first",
+        "extractor/nn/grid_attention.py",
+        "zeros_(self.out.weight)",
+        "ones_(self.out.weight)",
+        "test_grid_attention",
+    ),
+    Mutant(
+        "test_an_absent",
+        "extractor/nn/grid_attention.py",
+        "(absent_B[:, None, None, None], 0.0)",
+        "(absent_B[:, None, None, None] & False, 0.0)",
+        "test_grid_attention",
+    ),
+    Mutant(
+        "test_the_place_of",
+        "extractor/nn/grid_attention.py",
+        "0.0) + place_GV",
+        "0.0) + 0 * place_GV",
+        "test_grid_attention",
+    ),
+    Mutant("test_09", "extractor/writing.py", "value=spoken,", "value='the ' + spoken,", MXT),
+    Mutant(
+        "test_an_answer_that",
+        "extractor/writing.py",
+        "return State.TRUNCATED, longest",
+        "return State.VALUE, longest",
+        MXT,
+    ),
+    Mutant(
+        "test_a_grid_of_another", "extractor/prompts.py", "if len(regions) - 1 != self.num_cells:", "if False:", MXT
+    ),
+    Mutant(
+        "test_features_of_another", "extractor/prompts.py", "if regions.shape[1] != self.feature_dim:", "if False:", MXT
+    ),
+    Mutant("test_a_question_longer", "extractor/prompts.py", "if room < 0:", "if False:", MXT),
 )
 
 
@@ -68,7 +121,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results" / "mutants.json")
     asked = parser.parse_args()
-    found = {mutant.test: verdict(mutant) for mutant in MUTANTS}
+    found = {mutant.name: verdict(mutant) for mutant in MUTANTS}
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     asked.out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     blind = [test for test, said in found.items() if not said.startswith("failed")]
@@ -87,14 +140,14 @@ def verdict(mutant: Mutant) -> str:
         if content.count(mutant.old) != 1:
             raise SystemExit(f"{mutant.test}: {mutant.old!r} stands {content.count(mutant.old)} times in {mutant.file}")
         broken.write_text(content.replace(mutant.old, mutant.new), encoding="utf-8")
-        command = [sys.executable, "-m", "pytest", "-q", "-x", TESTS, "-k", mutant.test]
+        command = [sys.executable, "-m", "pytest", "-q", "-x", f"tests/extractor/{mutant.tests}.py", "-k", mutant.test]
         done = subprocess.run(  # noqa: S603  # our own tests, no shell
             command, cwd=folder, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONPATH": folder}
         )
     lines = done.stdout.splitlines()
     why = next((line for line in lines if line.startswith("E ")), lines[-1] if lines else done.stderr[-200:])
     said = f"{'failed' if done.returncode == 1 else 'passed'}: {why.removeprefix('E ').strip()[:120]}"
-    print(f"{mutant.test}: {said}", flush=True)
+    print(f"{mutant.name}: {said}", flush=True)
     return said
 
 

@@ -32,6 +32,22 @@ def by_length(lengths: Sequence[int], *, max_products: int, max_tokens: int) -> 
     return batches if batches[0] else []
 
 
+def by_longest(lengths: Sequence[Sequence[int]], *, max_tokens: int) -> list[list[int]]:
+    """Every product once, with all its rows, those of short rows first; a batch whose rows are padded to its longest
+    holds at most `max_tokens`, or one product that is longer.
+    """
+    batches: list[list[int]] = [[]]
+    num_rows = 0
+    longest = [max(rows, default=0) for rows in lengths]
+    for index in sorted(range(len(lengths)), key=longest.__getitem__):
+        num_rows += len(lengths[index])
+        if batches[-1] and num_rows * longest[index] > max_tokens:
+            batches.append([])
+            num_rows = len(lengths[index])
+        batches[-1].append(index)
+    return batches if batches[0] else []
+
+
 def of_epoch(
     lengths: Sequence[int], shares: Shares | None, *, batch_products: int, seed: int, epoch: int
 ) -> list[list[int]]:

@@ -120,6 +120,9 @@ class Fitted(NamedTuple):
     stopped: str
     """steps, patience or max_seconds."""
     history: tuple[resume.Evaluation, ...]
+    num_unreachable: int | None
+    """Labelled questions whose answer the model cannot give (printed nowhere, too long), of all that teaches, changed
+    copies too; None where products are not kept encoded."""
 
 
 class World(NamedTuple):
@@ -268,7 +271,9 @@ class _Run:
         self.module.eval()
         at = self.position
         assert at.stopped is not None
-        return Fitted(at.step, at.best_step, at.best_loss, at.seconds, at.stopped, tuple(at.history))
+        kept = self.config.keep_encoded
+        unreachable = sum(item.num_unreachable for item in self.train_items) if kept else None
+        return Fitted(at.step, at.best_step, at.best_loss, at.seconds, at.stopped, tuple(at.history), unreachable)
 
     def _go_on(self) -> None:
         at, config = self.position, self.config

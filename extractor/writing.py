@@ -176,7 +176,7 @@ def looked_at(example: Example, cells: Shares) -> Iterator[Evidence]:
     if picture is None or picture.features is None or not cells.any():
         return
     for cell in np.argsort(-cells, kind="stable")[:NUM_REGIONS].tolist():
-        region = 1 + cell  # the pooled picture comes first
+        region = 1 + cell if len(cells) > 1 else 0  # the pooled picture comes first, and is the one cell of a grid of 1
         box = Box(*(float(edge) for edge in picture.features.boxes[region]))
         yield Evidence(word="", source=Source.REGION, image_hash=picture.image_hash, token_index=region, box=box)
 

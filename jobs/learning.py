@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -77,13 +77,21 @@ def inherit(model: Model, start: Path, name: str) -> None:
 
 
 def register(
-    models: registry.Registry, learnt: Learnt, conf: config.Conf, fingerprint: str, *, name: str, promote: bool
+    models: registry.Registry,
+    learnt: Learnt,
+    conf: config.Conf,
+    fingerprint: str,
+    *,
+    name: str,
+    promote: bool,
+    num_pairs: Mapping[str, int] | None = None,
 ) -> str:
-    """Log the run, keep the model's files with it, make a version of them."""
+    """Log the run, keep the model's files with it, make a version of them; `num_pairs` by split is logged as well."""
     fitted = learnt.fitted
     metrics = {"seconds": learnt.seconds, "steps": float(fitted.steps if fitted else 0)}
+    metrics |= {f"{split}_pairs": float(num) for split, num in (num_pairs or {}).items()}
     if fitted is not None and fitted.validation_loss is not None:
-        metrics["validation_loss"] = fitted.validation_loss
+        metrics["kept_validation_loss"] = fitted.validation_loss  # the history holds one a look
     run_id = models.log(
         f"{name} {fingerprint}",
         params=json.loads(config.as_json(conf)),

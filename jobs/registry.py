@@ -135,6 +135,11 @@ class Registry:
         return version
 
     @_door()
+    def logged(self, name: str, version: str) -> dict[str, float]:
+        """What the run that made a version logged last of each metric."""
+        return dict(self.client.get_run(self._version(name, version).run_id).data.metrics)
+
+    @_door()
     def promote(self, name: str, version: str) -> None:
         """Make a version the champion."""
         found = self._version(name, version)

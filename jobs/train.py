@@ -7,7 +7,7 @@ The first version of a name becomes champion, later ones challenger (train.promo
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             job.say(f"{job.model_version} has learnt exactly this: nothing to train")
             if conf.train.promote:
                 models.promote(conf.train.name, known)
+            book(job, models.logged(conf.train.name, known), fingerprint)  # a run that was killed here has not
             job.counts |= {"trained": 0}
             return
         paths = lessons.export(lesson, Path(conf.train.folder))
@@ -54,12 +55,21 @@ def main(argv: Sequence[str] | None = None) -> None:
             start=None if start is None else start.folder,
             say=job.say,
         )
-        version = learning.register(models, learnt, conf, fingerprint, name=conf.train.name, promote=conf.train.promote)
-        job.model_version = pinned.named(conf.train.name, version)
-        job.tables.append(
-            job.tables.rows(score_rows(job, learnt), SCORES), SCORES, txn=f"train:{conf.train.name}:{fingerprint}"
+        version = learning.register(
+            models,
+            learnt,
+            conf,
+            fingerprint,
+            name=conf.train.name,
+            promote=conf.train.promote,
+            num_pairs={split: job.counts[f"{split}_pairs"] for split in taught},
         )
+        job.model_version = pinned.named(conf.train.name, version)
+        book(job, models.logged(conf.train.name, version), fingerprint)
         job.counts |= {"trained": 1, "steps": learnt.fitted.steps if learnt.fitted else 0}
+        if learnt.fitted is not None and learnt.fitted.num_unreachable:
+            job.counts |= {"train_unreachable": learnt.fitted.num_unreachable}
+            job.say(f"{learnt.fitted.num_unreachable:,} taught answers are out of the model's reach")
 
 
 def identity(lesson: Lesson, conf: config.Conf, start_hash: str = "") -> str:
@@ -100,12 +110,19 @@ def know(lesson: Lesson, train: Sequence[Example], *, min_count: int) -> Knowled
     )
 
 
-def score_rows(job: runs.Job, learnt: learning.Learnt) -> list[dict[str, Any]]:  # as tables.rows
-    """Rows of SCORES: what the training cost and how it ended."""
-    fitted = learnt.fitted
-    figures = {"seconds": (Split.TRAIN, learnt.seconds), "steps": (Split.TRAIN, fitted.steps if fitted else 0)}
-    if fitted is not None and fitted.validation_loss is not None:
-        figures["validation_loss"] = (Split.VALIDATION, fitted.validation_loss)
+def book(job: runs.Job, logged: Mapping[str, float], fingerprint: str) -> None:
+    """Append what a training cost and how it ended, once; `logged` is what MLflow holds of it."""
+    rows = job.tables.rows(score_rows(job, logged), SCORES)
+    job.tables.append(rows, SCORES, txn=f"train:{job.conf.train.name}:{fingerprint}")
+
+
+def score_rows(job: runs.Job, logged: Mapping[str, float]) -> list[dict[str, Any]]:  # as tables.rows
+    """Rows of SCORES."""
+    figures = {
+        "seconds": ("seconds", Split.TRAIN),
+        "steps": ("steps", Split.TRAIN),
+        "validation_loss": ("kept_validation_loss", Split.VALIDATION),
+    }
     return [
         {
             "run_id": job.id,
@@ -116,12 +133,13 @@ def score_rows(job: runs.Job, learnt: learning.Learnt) -> list[dict[str, Any]]: 
             "product_type": "",
             "attribute": "",
             "slice": "",
-            "value": float(value),
-            "n": job.counts[f"{split}_pairs"],
+            "value": logged[name],
+            "n": int(logged.get(f"{split}_pairs", 0)),
             "model_version": job.model_version,
             "day": job.day,
         }
-        for metric, (split, value) in figures.items()
+        for metric, (name, split) in figures.items()
+        if name in logged
     ]
 
 

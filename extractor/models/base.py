@@ -71,7 +71,10 @@ class Trainable(Model, Protocol):
         """The weights."""
 
     def encode(self, examples: Sequence[Example]) -> list[Any]:
-        """Each product as ragged arrays on the CPU, in order: pure, so the loop may keep them for every epoch."""
+        """Each product as ragged arrays on the CPU, in order: pure, so the loop may keep them for every epoch.
+
+        `num_unreachable` of a product counts its labelled questions whose answer the model cannot give.
+        """
 
     def collate(self, encoded: Sequence[Any]) -> Any:
         """Encoded products as one padded batch of tensors on the CPU: the model's own NamedTuple."""

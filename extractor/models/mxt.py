@@ -87,12 +87,13 @@ class Config:
     """What is read of a product, and where the question stands."""
     writer: Small | Published = field(default_factory=Small)
     """Which T5."""
-    copy_gate: bool = True
-    """Copy units of the page, too (See et al. 2017): a small T5 learns that long before it learns to spell."""
+    copy_gate: bool | None = None
+    """Copy units of the page, too (See et al. 2017): a small T5 learns that long before it learns to spell. None: it
+    does, a published T5 does not."""
     copy_once: bool = True
     """In decoding, let no place of the page be copied twice."""
-    smear: bool = True
-    """Add the neighbours' embeddings to each: one layer then knows what stands beside a unit."""
+    smear: bool | None = None
+    """Add the neighbours' embeddings to each: one layer then knows what stands beside a unit. None: as above."""
     gate: Literal["mag", "concat", "none"] = "mag"
     """How the pooled picture enters: multimodal adaptation gate (S2 2.2), one more position (S2's ablation), not."""
     adaptation: mag.Config = field(default_factory=mag.Config)
@@ -109,12 +110,13 @@ class Config:
     """Decode closed attributes inside the tree of their values."""
     max_batch_units: int = 16_000
     """Padded units that the encoder reads at once in inference."""
-    bf16: bool = False
-    """Predict in bfloat16 on CUDA; never float16, in which T5 overflows (MODELS 10.5)."""
 
     def __post_init__(self) -> None:
         if math.isqrt(max(self.grid, 0)) ** 2 != self.grid or self.grid < 1:
             raise ConfigError("grid", self.grid, "a square number from 1")
+        for name in ("copy_gate", "smear"):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, isinstance(self.writer, Small))
 
 
 class Sizes(NamedTuple):
@@ -479,9 +481,9 @@ class Model:
         """One prediction a question, in order; products of like length are read together, so many units at once."""
         self.network.train(False)
         encoded = [self.reader.read(example, learning=False) for example in examples]
-        lengths = [_num_units(product) for product in encoded]
+        lengths = [[len(source.say) for source in product.sources] for product in encoded]
         found: list[list[Prediction]] = [[] for _ in examples]
-        for part in batches.by_length(lengths, max_products=len(lengths), max_tokens=self.config.max_batch_units):
+        for part in batches.by_longest(lengths, max_tokens=self.config.max_batch_units):
             asking = [number for number in part if examples[number].asked]
             answers = self._answers([examples[number] for number in asking], [encoded[number] for number in asking])
             for number, answered in zip(asking, answers, strict=True):
@@ -492,8 +494,7 @@ class Model:
         if not examples:
             return iter(())
         batch = self.collate(encoded).to(self._device)
-        with torch.autocast("cuda", torch.bfloat16, enabled=self.config.bf16 and self._device.type == "cuda"):
-            written = self.network.decode(batch, self.trees)
+        written = self.network.decode(batch, self.trees)
         spoken = self.speaker.predictions(examples, encoded, written)
         return (list(islice(spoken, len(example.asked))) for example in examples)
 
@@ -588,8 +589,3 @@ def _spellings(examples: Sequence[Example]) -> tuple[str, ...]:
     for answer in sorted(counted, key=lambda answer: (-counted[answer], answer)):
         best.setdefault(text.keys(answer), answer)
     return tuple(sorted(best.values()))
-
-
-def _num_units(product: Encoded) -> int:
-    """Units that a product pays for."""
-    return sum(len(source.say) for source in product.sources)

@@ -94,8 +94,6 @@ class Config:
     """How the copies of one word become one probability."""
     contiguous: bool = False
     """Decode so that the word after a copied one, if from the same source, is its neighbour there."""
-    bf16: bool = False
-    """Predict in bfloat16 on CUDA; weights stay float32."""
 
 
 class Sizes(NamedTuple):
@@ -451,8 +449,7 @@ class Model:
         self.network.train(False)
         products = self.reader.read(examples, learning=False)
         batch = self.collate([product.encoded for product in products]).to(self._device)
-        with torch.autocast("cuda", torch.bfloat16, enabled=self.config.bf16 and self._device.type == "cuda"):
-            decoded = self.network.decode(batch)
+        decoded = self.network.decode(batch)
         return list(answers.predictions(examples, products, batch, decoded, self.lexicon))
 
     def save(self, folder: Path) -> None:

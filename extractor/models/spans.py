@@ -61,6 +61,8 @@ class Config:
     """Frozen vectors of questions and product types."""
     unnamed: float = 0.1
     """Share of training products whose attributes are known by their questions alone, as new ones will be."""
+    unseen: Literal["answered", "unknown"] = "answered"
+    """What becomes of attributes that training never asked for: they are answered by their questions, or unknown."""
     width: int = 192
     """Width of an attribute's vector and of the span network."""
     dropout: float = 0.1
@@ -241,6 +243,8 @@ class Model:
         self.reader = span_reading.Reader(self.config.reads, definitions, self.text, boundaries, counted.dictionary)
         self.main_only = np.array([given.pictures == Pictures.MAIN for given in definitions], np.bool_)
         self.closed = np.array([given.options is not None for given in definitions], np.bool_)
+        unseen = [given.attribute not in counted.names for given in definitions]
+        self.refused = np.array(unseen, np.bool_) & (self.config.unseen == "unknown")
         number = {name: place for place, name in enumerate(counted.names, start=1)}
         questions = torch.from_numpy(self.words.vectors([given.question for given in definitions]))
         types = torch.from_numpy(self.words.vectors([given.product_type for given in definitions]))
@@ -273,7 +277,7 @@ class Model:
 
     def collate(self, encoded: Sequence[Encoded]) -> Batch:
         """One padded batch on the CPU."""
-        return collate(encoded, self.main_only, self.closed)
+        return collate(encoded, main_only=self.main_only, closed=self.closed, refused=self.refused)
 
     def loss(self, batch: Batch) -> Tensor:
         """The mean loss of a batch, summed over the members: each learns as it would alone."""

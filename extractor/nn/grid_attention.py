@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from extractor.errors import ConfigError
+from extractor.nn.norm import RMSNorm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,7 @@ class GridAttention(nn.Module):
         self.key = nn.Linear(cell_dim, config.width, bias=False)
         self.value = nn.Linear(cell_dim, config.width, bias=False)
         self.row, self.column = nn.Parameter(torch.empty(side, cell_dim)), nn.Parameter(torch.empty(side, cell_dim))
-        self.norm = nn.RMSNorm(config.width, eps=1e-6)
+        self.norm = RMSNorm(config.width, eps=1e-6)
         self.out = nn.Linear(width + config.width, width, bias=False)
         self.dropout = nn.Dropout(config.dropout)
         for place in (self.row, self.column):

@@ -64,7 +64,7 @@ class Batch(NamedTuple):
     group_BA: Tensor
     absent_BA: Tensor
     absent_BNLA: Tensor
-    """No span, no attribute, a picture that the attribute may not be read from, or no option of a closed one."""
+    """No span, no attribute, a refused one, a picture that it may not be read from, or no option of a closed one."""
     feature_BUAF: Tensor
     right_BUA: Tensor
     """Strings that answer."""
@@ -78,8 +78,8 @@ class Batch(NamedTuple):
         return Batch(*(tensor.to(device, non_blocking=True) for tensor in self))
 
 
-def collate(products: Sequence[Encoded], main_only: Flags, closed: Flags) -> Batch:
-    """Pad products to one batch; `main_only` and `closed` [G] are of the definitions."""
+def collate(products: Sequence[Encoded], *, main_only: Flags, closed: Flags, refused: Flags) -> Batch:
+    """Pad products to one batch; the flags [G] are of the definitions, and no span answers those `refused`."""
     num_B, num_L = len(products), products[0].string.shape[1]
     num_N = max(1, *(len(product.string) for product in products))
     num_A = max(1, *(len(product.groups) for product in products))
@@ -108,7 +108,7 @@ def collate(products: Sequence[Encoded], main_only: Flags, closed: Flags) -> Bat
     no_span_BNL = string_BNL < 0
     string_BNL[no_span_BNL] = 0
     barred_BUA = ~spelt_BUA & closed[group_BA][:, None]
-    absent_BNLA = no_span_BNL[..., None] | absent_BA[:, None, None]
+    absent_BNLA = no_span_BNL[..., None] | (absent_BA | refused[group_BA])[:, None, None]
     absent_BNLA |= (elsewhere_BN[..., None] & main_only[group_BA][:, None])[:, :, None]
     absent_BNLA |= barred_BUA[np.arange(num_B)[:, None, None], string_BNL]
     piece_BX, piece_word_BX = pad([product.pieces for product in products])

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from extractor.errors import ModelError
+from extractor.nn.norm import RMSNorm
 from extractor.nn.transformer import Seen
 
 EPSILON = 1e-6
@@ -150,7 +151,7 @@ class SelfLayer(nn.Module):
     def __init__(self, sizes: Sizes, *, biased: bool) -> None:
         super().__init__()
         self.SelfAttention = Attention(sizes, biased=biased)
-        self.layer_norm = nn.RMSNorm(sizes.width, eps=EPSILON)
+        self.layer_norm = RMSNorm(sizes.width, eps=EPSILON)
         self.dropout = nn.Dropout(sizes.dropout)
 
     def forward(self, row_RTD: Tensor, bias_RHTK: Tensor, past: Past | None) -> tuple[Tensor, Past]:
@@ -167,7 +168,7 @@ class CrossLayer(nn.Module):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.EncDecAttention = Attention(sizes)
-        self.layer_norm = nn.RMSNorm(sizes.width, eps=EPSILON)
+        self.layer_norm = RMSNorm(sizes.width, eps=EPSILON)
         self.dropout = nn.Dropout(sizes.dropout)
 
     def forward(self, row_RTD: Tensor, crossed: Crossed, visible_R11X: Tensor) -> Tensor:
@@ -206,7 +207,7 @@ class FeedLayer(nn.Module):
     def __init__(self, sizes: Sizes) -> None:
         super().__init__()
         self.DenseReluDense = Feed(sizes)
-        self.layer_norm = nn.RMSNorm(sizes.width, eps=EPSILON)
+        self.layer_norm = RMSNorm(sizes.width, eps=EPSILON)
         self.dropout = nn.Dropout(sizes.dropout)
 
     def forward(self, row_RTD: Tensor) -> Tensor:
@@ -257,7 +258,7 @@ class Stack(nn.Module):
         self.num_buckets, self.max_distance, self.writes = sizes.num_buckets, sizes.max_distance, writes
         num_blocks = sizes.decoder_layers if writes else sizes.encoder_layers
         self.block = nn.ModuleList(Block(sizes, writes=writes, biased=number == 0) for number in range(num_blocks))
-        self.final_layer_norm = nn.RMSNorm(sizes.width, eps=EPSILON)
+        self.final_layer_norm = RMSNorm(sizes.width, eps=EPSILON)
         self.dropout = nn.Dropout(sizes.dropout)
 
     @property
@@ -389,7 +390,7 @@ def init_weights(model: nn.Module) -> None:
             for layer in part.children():
                 if isinstance(layer, nn.Linear):
                     nn.init.normal_(layer.weight, std=layer.in_features**-0.5)
-        elif isinstance(part, nn.RMSNorm):
+        elif isinstance(part, RMSNorm):
             nn.init.ones_(part.weight)
         elif isinstance(part, T5):
             nn.init.normal_(part.shared.weight)

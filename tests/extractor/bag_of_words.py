@@ -22,6 +22,7 @@ class Encoded(NamedTuple):
 
     words: list[int]
     answers: list[int]
+    num_unreachable: int = 0
 
 
 class Batch(NamedTuple):

@@ -123,6 +123,22 @@ def test_states_values_scores_and_evidence_go_together(model):
             assert replay(prediction.evidence, sources(example, options.get(prediction.vocab_id))) == prediction.value
 
 
+@pytest.mark.parametrize("name", LEARNING)
+def test_under_autocast_it_computes_in_bfloat16_and_answers_still(name):
+    fresh = create(name)
+    seen = set()
+    for layer in fresh.module.modules():
+        if isinstance(layer, torch.nn.Linear):
+            layer.register_forward_hook(lambda _layer, _given, out: seen.add(out.dtype))
+
+    with torch.autocast("cpu", torch.bfloat16):
+        answered = fresh.predict(EXAMPLES[:4])
+
+    assert torch.bfloat16 in seen
+    assert len(answered) == sum(len(example.asked) for example in EXAMPLES[:4])
+    assert all(0.0 <= prediction.score <= 1.001 for prediction in answered)
+
+
 def test_answers_hang_neither_on_neighbours_nor_on_chance(model):
     torch.manual_seed(5)
     together, state = model.predict(EXAMPLES[:8]), torch.get_rng_state()

@@ -11,7 +11,7 @@ from extractor import checkpoint, span_answers
 from extractor.errors import ModelError
 from extractor.evidence import replay, sources
 from extractor.models import spans
-from extractor.records import Example, Question
+from extractor.records import Definition, Example, Question
 from extractor.span_answers import Decoder, Judged, Rule
 from schemas.enums import State, Support
 from tests.extractor import reference, tiny_pam, tiny_spans
@@ -155,7 +155,21 @@ def test_a_catalogue_of_other_features_is_refused(learnt, tmp_path):
     assert checkpoint.load(tmp_path / "model", device="cpu", feature_schema="grid:8").card.model == "spans"
 
 
-@pytest.mark.parametrize("title", [None, "", "...", "abc", "abc " * 5000])
+def test_an_attribute_that_joins_is_answered_by_its_question_or_unknown_as_configured():
+    scent = Definition(product_type="soap", attribute="scent", question="which brand?", options={"rose": ()})
+    example = Example(product_id="x", product_type="soap", title="rose", asked=(Question(attribute="scent"),))
+    states = {}
+    for unseen in ("answered", "unknown"):
+        model = tiny_spans.model(EXAMPLES, decoder="independent", unseen=unseen)
+        model.define((*tiny_pam.definitions(), scent))
+        [states[unseen]] = model.predict([example])
+
+    assert states["answered"].value == "rose"
+    assert (states["unknown"].state, states["unknown"].value) == (State.UNKNOWN, None)
+    assert states["unknown"].score == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("title", [None, "", "...", "17 + 4", "abc", "abc " * 5000])
 def test_odd_titles_are_answered(learnt, title):
     example = Example(product_id="x", product_type="soap", title=title, asked=(Question(attribute="brand"),))
 

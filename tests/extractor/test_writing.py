@@ -97,3 +97,10 @@ def test_without_a_picture_or_without_attention_no_cell_is_named():
     assert list(looked_at(bare, np.array([0.5, 0.5, 0.0, 0.0], np.float32))) == []
     assert list(looked_at(EXAMPLES[0], np.zeros(4, np.float32))) == []
     assert list(looked_at(EXAMPLES[0], np.zeros(0, np.float32))) == []
+
+
+def test_the_only_cell_of_a_grid_of_one_is_the_whole_picture():
+    [whole] = looked_at(EXAMPLES[0], np.ones(1, np.float32))
+
+    assert whole.token_index == 0
+    assert whole.box == (0, 0, 1, 1)

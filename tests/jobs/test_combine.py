@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from extractor import checkpoint
+from extractor import checkpoint, pairing
 from extractor.errors import ModelError
 from jobs import combine, enrich, registry, train
 from jobs.tables import Tables
@@ -94,7 +94,7 @@ def test_members_that_read_different_features_are_refused(night):
     other = checkpoint.Card(**{**vars(cards[1]), "feature_schema": "another"})
 
     with pytest.raises(ModelError, match="feature_schema"):
-        combine.common([cards[0], other], "feature_schema")
-    assert combine.common([cards[0], checkpoint.Card(**{**vars(other), "feature_schema": ""})], "feature_schema") == (
+        pairing.common([cards[0], other], "feature_schema")
+    assert pairing.common([cards[0], checkpoint.Card(**{**vars(other), "feature_schema": ""})], "feature_schema") == (
         shelf.FEATURES
     )

@@ -1,13 +1,18 @@
 """Fitting in this process: what happens once the weights are fitted."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from extractor import augment
+from extractor.models import spans
+from extractor.records import Example, Question
 from extractor.span_answers import Rule
 from extractor.training import Config as Loop
+from extractor.training import Fitted
 from jobs import fitting
 from jobs.config import Train
 from schemas.enums import Split
@@ -45,17 +50,40 @@ LOOP: dict[str, Any] = {  # fields of Loop
 def test_a_model_that_settles_does_so_on_the_validation_examples(tmp_path: Path, validation, settled):
     model = tiny_spans.model(EXAMPLES[:12], decoder="chosen")
     model.rule = unsettled = Rule(threshold=2.0)
-    taught = {Split.TRAIN: EXAMPLES[:12], Split.VALIDATION: validation}
+
+    fit(model, tmp_path, EXAMPLES[:12], validation)
+
+    assert (model.rule != unsettled) == settled
+
+
+@pytest.mark.parametrize(("longest", "unreachable"), [(3, 1), (2, 2)])
+def test_taught_answers_out_of_reach_are_counted(tmp_path: Path, longest: int, unreachable: int):
+    taught = [
+        replace(
+            EXAMPLES[0],
+            product_id=brand,
+            title="Royal Mint & Co soap",
+            asked=(Question(attribute="brand", answer=brand),),
+        )
+        for brand in ("Royal Mint &", "Royal", "Zen")
+    ]
+    model = tiny_spans.model(taught, longest=longest)
+
+    fitted = fit(model, tmp_path, taught, [])
+
+    assert fitted.num_unreachable == unreachable
+
+
+def fit(model: spans.Model, folder: Path, train: Sequence[Example], validation: Sequence[Example]) -> Fitted:
+    """Two steps."""
+    taught = {Split.TRAIN: train, Split.VALIDATION: validation}
     conf = Train(
         name="spans",
-        folder=str(tmp_path),
+        folder=str(folder),
         promote=False,
         start_from="",
         processes=1,
         augment=augment.Config(),
         loop=Loop(**LOOP),
     )
-
-    fitting.alone(model, fitting.Material({}, taught, tiny_pam.definitions()), conf, tmp_path, lambda _: None)
-
-    assert (model.rule != unsettled) == settled
+    return fitting.alone(model, fitting.Material({}, taught, tiny_pam.definitions()), conf, folder, lambda _: None)

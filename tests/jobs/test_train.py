@@ -231,3 +231,23 @@ class Taught(NamedTuple):
     """As much of a lesson as its identity reads."""
 
     content: str
+
+
+def test_a_training_that_died_before_it_told_its_scores_tells_them_when_it_is_started_again(night, monkeypatch):
+    order = "model.order=desc"
+
+    def die(tables, frame, table, *, txn):
+        if table is SCORES:
+            raise KeyboardInterrupt
+        return append(tables, frame, table, txn=txn)
+
+    append = Tables.append
+    monkeypatch.setattr(Tables, "append", die)
+    with pytest.raises(KeyboardInterrupt):
+        train.main(settings(night.folder, order))
+    monkeypatch.setattr(Tables, "append", append)
+    train.main(settings(night.folder, order))
+
+    told = night.tables.read(SCORES).where("system = 'facetmill' AND metric = 'seconds'").collect()
+    assert {row.model_version for row in told} == {"facetmill/1", "facetmill/2", "facetmill/3"}
+    assert {row.n for row in told} == {4}
