@@ -137,7 +137,7 @@ class Registry:
     @_door()
     def logged(self, name: str, version: str) -> dict[str, float]:
         """What the run that made a version logged last of each metric."""
-        return dict(self.client.get_run(self._version(name, version).run_id).data.metrics)
+        return dict(self.client.get_run(str(self._version(name, version).run_id)).data.metrics)
 
     @_door()
     def promote(self, name: str, version: str) -> None:
