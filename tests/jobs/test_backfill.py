@@ -50,6 +50,7 @@ def gate(state):
     }  # fmt: skip
 
 
+@pytest.mark.slow  # several whole runs of a job
 def test_a_budget_stops_it_a_second_run_goes_on_and_gates_let_it_take_over(tables, two, capsys):
     shop = filled(tables, two)
 

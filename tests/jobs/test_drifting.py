@@ -155,6 +155,7 @@ def test_a_good_night_goes_out(tables):
     assert len(published(tables, 1)) == num_answers(LATER_NIGHTS)
 
 
+@pytest.mark.slow  # several whole runs of a job
 def test_what_is_poisoned_waits_till_somebody_knows_and_all_else_goes_on(tables):
     before = published(tables, 0)
 

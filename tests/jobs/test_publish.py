@@ -306,6 +306,7 @@ def test_an_answer_to_a_page_that_changed_is_no_answer(warehouse):
     assert {row.published_at for row in rows} == {row.decided_at for row in first}  # the values are the same
 
 
+@pytest.mark.slow  # several whole runs of a job
 def test_what_is_deleted_or_moved_to_another_type_is_taken_back_and_returns_as_it_was(warehouse):
     before = current(warehouse)
     product_ = warehouse.read(PRODUCTS).where("product_id = 'p1'")
@@ -524,6 +525,7 @@ def rows_of(tables, table=ATTRIBUTES):
     return sorted(tuple(map(str, row)) for row in tables.read(table).collect())
 
 
+@pytest.mark.slow  # several whole runs of a job
 def test_what_is_killed_is_taken_back_in_one_commit_and_comes_back_byte_for_byte(warehouse):
     scope = {"attribute": "brand"}
     before, version = rows_of(warehouse), warehouse.version(ATTRIBUTES)
