@@ -22,26 +22,18 @@ def length(example: Example) -> int:
 
 def by_length(lengths: Sequence[int], *, max_products: int, max_tokens: int) -> list[list[int]]:
     """Every index once, shortest first; a padded batch holds at most `max_tokens`, or one product that is longer."""
-    batches: list[list[int]] = [[]]
-    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
-        batch = batches[-1]
-        # Sorted, so this product is the longest: all others are padded to it.
-        if batch and (len(batch) == max_products or (len(batch) + 1) * lengths[index] > max_tokens):
-            batches.append([])
-        batches[-1].append(index)
-    return batches if batches[0] else []
+    return by_longest([[length] for length in lengths], max_products=max_products, max_tokens=max_tokens)
 
 
-def by_longest(lengths: Sequence[Sequence[int]], *, max_tokens: int) -> list[list[int]]:
-    """Every product once, with all its rows, those of short rows first; a batch whose rows are padded to its longest
-    holds at most `max_tokens`, or one product that is longer.
-    """
+def by_longest(lengths: Sequence[Sequence[int]], *, max_products: int, max_tokens: int) -> list[list[int]]:
+    """The same for products of several rows each, which stay together: those of short rows first."""
     batches: list[list[int]] = [[]]
     num_rows = 0
     longest = [max(rows, default=0) for rows in lengths]
     for index in sorted(range(len(lengths)), key=longest.__getitem__):
         num_rows += len(lengths[index])
-        if batches[-1] and num_rows * longest[index] > max_tokens:
+        # Sorted, so this product has the longest row: all others are padded to it.
+        if batches[-1] and (len(batches[-1]) == max_products or num_rows * longest[index] > max_tokens):
             batches.append([])
             num_rows = len(lengths[index])
         batches[-1].append(index)

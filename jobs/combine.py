@@ -16,7 +16,7 @@ from pathlib import Path
 
 from extractor import pairing
 from extractor.errors import ContractError, ModelError
-from jobs import learning, lessons, pinned, registry, runs
+from jobs import fitting, learning, lessons, pinned, registry, runs
 from jobs.inputs import Schemas
 from jobs.learning import Learnt
 from schemas.enums import Split
@@ -41,9 +41,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             job.counts |= {"combined": 1}
         else:
             job.say(f"{pinned.named(own.name, known)} is exactly this: nothing to combine")
+            if own.promote:
+                models.promote(own.name, known)
             job.counts |= {"combined": 0}
-        if own.promote:
-            models.promote(own.name, known)
         job.model_version = pinned.named(own.name, known)
 
 
@@ -58,8 +58,7 @@ def combine(job: runs.Job, folders: Sequence[Path], path: Path, lesson: lessons.
     check(pair.schemas, lesson.schemas)
     pairing.fit(pair.model, taught.examples, job.conf.enrich.batches)
     job.counts |= {"validation_pairs": sum(len(example.asked) for example in taught.examples)}
-    folder = Path(job.conf.train.folder) / "runs" / fingerprint / "model"
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(job.conf.train.folder) / "runs" / fingerprint / fitting.MODEL
     card = pairing.save(folder, pair, examples_id=lesson.examples_id)
     return Learnt(folder, card, None, time.monotonic() - began)
 

@@ -13,15 +13,15 @@ from pyspark.sql import functions as F
 
 from extractor.errors import ContractError
 from jobs.config import Limits
-from schemas.enums import RunStatus
+from jobs.runs import succeeded
 
 Counts = Mapping[str, int]
 
 
 def nights_before(runs: DataFrame, day: date, num: int) -> list[Counts]:
     """What publish counted on the last `num` days before a day, the last run of each, the newest first."""
-    of_publish = (F.col("job") == "publish") & (F.col("status") == RunStatus.SUCCEEDED) & (F.col("day") < day)
-    newest = runs.where(of_publish).groupBy("day").agg(F.max_by("counts", "started_at").alias("counts"))
+    earlier = succeeded(runs, "publish").where(F.col("day") < day)
+    newest = earlier.groupBy("day").agg(F.max_by("counts", "started_at").alias("counts"))
     return [dict(row.counts) for row in newest.orderBy(F.desc("day")).limit(num).collect()]
 
 

@@ -20,11 +20,10 @@ from pyspark.sql import functions as F
 
 from airflow_dags import plan
 from extractor.errors import CatalogError, ConfigError, ContractError
-from jobs import config, progress
+from jobs import config, progress, runs
 from jobs.session import open_session
 from jobs.tables import Tables
 from schemas.attributes import ATTRIBUTES
-from schemas.enums import RunStatus
 from schemas.runs import RUNS
 
 PLANS: Mapping[str, Sequence[str]] = {
@@ -127,8 +126,8 @@ def ending(steps: Sequence[str], conf: config.Conf, tables: Tables) -> list[str]
 
 def fates(tables: Tables) -> str:
     """What became of every pair: the counts of the newest publish, which must add up."""
-    of_publish = (F.col("job") == "publish") & (F.col("status") == str(RunStatus.SUCCEEDED))
-    [newest] = tables.read(RUNS).where(of_publish).orderBy(F.desc("started_at")).select("counts").limit(1).collect()
+    published = runs.succeeded(tables.read(RUNS), "publish")
+    [newest] = published.orderBy(F.desc("started_at")).select("counts").limit(1).collect()
     counts = dict(newest.counts)
     missing = [name for name in ("requested", *FATES) if name not in counts]
     if missing:

@@ -10,7 +10,7 @@ from functools import partial
 from importlib import import_module
 from uuid import uuid4
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from extractor.errors import CatalogError
@@ -46,6 +46,11 @@ class Job:
     def say(self, text: str, **fields: object) -> None:
         """Tell the operator."""
         progress.say(self.name, text, **fields)
+
+
+def succeeded(book: DataFrame, job: str) -> DataFrame:
+    """The runs of a job that ended well, of the run book."""
+    return book.where((F.col("job") == job) & (F.col("status") == RunStatus.SUCCEEDED))
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from schemas.attributes import ATTRIBUTES
 from schemas.catalog_attributes import CATALOG_ATTRIBUTES
 from schemas.catalogue import WAREHOUSE
 from schemas.decisions import DECISIONS
-from schemas.enums import Decision, GateState, RunStatus
+from schemas.enums import Decision, GateState
 from schemas.gates import GATES
 from schemas.predictions import PREDICTIONS
 from schemas.products import PRODUCTS
@@ -85,8 +85,8 @@ def waiting(tables: Tables, last: DataFrame) -> DataFrame:
 
     What was decided of an answer to an older page, or of a model that is retired, stays its last decision.
     """
-    publish = (F.col("job") == "publish") & (F.col("status") == RunStatus.SUCCEEDED)
-    models = tables.read_or_empty(RUNS).where(publish).agg(F.max_by("model_version", "started_at")).collect()[0][0]
+    published = runs.succeeded(tables.read_or_empty(RUNS), "publish")
+    models = published.agg(F.max_by("model_version", "started_at")).collect()[0][0]
     products = tables.read_or_empty(PRODUCTS).where("is_current").select("product_id", "product_type")
     defined = tables.read_or_empty(ATTRIBUTE_DEFINITIONS).select("product_type", "attribute")
     asked = products.join(F.broadcast(defined), on="product_type", how="inner").select(*PAIR)

@@ -483,7 +483,7 @@ class Model:
         encoded = [self.reader.read(example, learning=False) for example in examples]
         lengths = [[len(source.say) for source in product.sources] for product in encoded]
         found: list[list[Prediction]] = [[] for _ in examples]
-        for part in batches.by_longest(lengths, max_tokens=self.config.max_batch_units):
+        for part in batches.by_longest(lengths, max_products=len(lengths), max_tokens=self.config.max_batch_units):
             asking = [number for number in part if examples[number].asked]
             answers = self._answers([examples[number] for number in asking], [encoded[number] for number in asking])
             for number, answered in zip(asking, answers, strict=True):

@@ -96,12 +96,12 @@ def test_without_favoured_products_or_without_others_nothing_changes():
 def test_rows_of_a_batch_padded_to_its_longest_stay_within_the_limit_and_like_lengths_stand_together():
     lengths = [[50] * 10, [400], [50, 10], [], [390, 5]]
 
-    found = batches.by_longest(lengths, max_tokens=1200)
+    found = batches.by_longest(lengths, max_products=8, max_tokens=1200)
 
     assert sorted(place for batch in found for place in batch) == [0, 1, 2, 3, 4]
     for batch in found:
         rows = [row for place in batch for row in lengths[place]]
         assert len(rows) * max(rows) <= 1200
     assert [1 in batch for batch in found if 0 in batch] == [False]
-    assert batches.by_longest([[5000]], max_tokens=100) == [[0]]
-    assert batches.by_longest([], max_tokens=100) == []
+    assert batches.by_longest([[5000]], max_products=8, max_tokens=100) == [[0]]
+    assert batches.by_longest([], max_products=8, max_tokens=100) == []
